@@ -1,0 +1,98 @@
+// Package beacons is the contract between Brine and what watches a host. It owns no beacon and must never know a
+// bus, a store or a role: a module needs the standard library and this package, so that others may write one.
+package beacons
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"time"
+)
+
+// Module declares one kind of beacon.
+type Module struct {
+	Name   string        // what stands below "beacons:" in the configuration
+	Sample string        // the embedded sample.yaml: a test loads it, the reference page shows it
+	Data   any           // zero value of the struct that its events carry: rules are type-checked against it
+	Config func() Config // makes a new configuration that holds every default
+}
+
+// Config is a module's options, decoded by their `yaml` tags. A field of type string takes the scalar's own text, a
+// time.Duration takes 30s; a type with UnmarshalText takes a scalar.
+type Config interface {
+	// Validate says what is wrong, naming the option, the value and its bound. It does no I/O.
+	Validate() error
+	// Beacon makes the beacon. It is called after Validate, and does no I/O either.
+	Beacon(Env) Beacon
+}
+
+// Env is all that a beacon may use of its host.
+type Env struct {
+	Root     string // "/" outside tests; every path a beacon opens is below it
+	Log      *slog.Logger
+	Files    Notifier                           // the process's one file watcher
+	Own      func(path string) (Expected, bool) // what Brine itself has lately made of path, if it has
+	Baseline Baseline
+	Now      func() time.Time
+}
+
+// Beacon watches one thing.
+type Beacon interface {
+	// Run watches until ctx ends, and then returns nil. Any other return is a failure: it is told as an event and
+	// the beacon is started again after a while. fire returns when its signals, and the baselines they set, are on disk,
+	// all in one transaction; what it returns as error means that nothing was kept.
+	Run(ctx context.Context, fire Fire) error
+}
+
+// Fire makes signals durable, all of them or none.
+type Fire func(ctx context.Context, signals ...Signal) error
+
+// Signal becomes the event brine/beacon/<minion>/<beacon>/<Tag>. With an empty Tag it only sets baselines.
+type Signal struct {
+	Tag   string    // the tail of the tag: segments separated by '/', escaped already where needed
+	Time  time.Time // when it was observed; zero is now
+	Data  any       // the module's Data struct
+	Own   bool      // Brine's own correction made the change
+	Cause string    // with Own: the event id that Expected.Cause gave
+	Set   []KV      // baselines to keep
+}
+
+// KV sets one baseline; a nil Value removes it.
+type KV struct {
+	Key   string
+	Value []byte
+}
+
+// Baseline is what a beacon saw last, kept over a restart. Keys are the beacon's own.
+type Baseline interface {
+	Get(key string) ([]byte, error) // nil, nil when there is none
+	// Each calls f for every key that begins with prefix, in order, until f returns an error.
+	Each(prefix string, f func(key string, value []byte) error) error
+}
+
+// Expected is what Brine's own correction said it would make of a path.
+type Expected struct {
+	Absent bool
+	SHA256 string      // hex; empty for what has no content
+	Mode   fs.FileMode // type and permission bits
+	UID    int         // -1: not said
+	GID    int         // -1: not said
+	Cause  string      // id of the event that the correction answers
+	State  string      // module.function: name of the state that covers the path
+}
+
+// Notifier tells that something may have happened at paths. It never says what: the beacon looks for itself.
+type Notifier interface {
+	// Watch calls note, from a goroutine of the notifier's and never concurrently for one watch, whenever the path, or with
+	// tree anything below it, may have changed: by name or content or attributes, replaced, removed, or made again. A path that
+	// does not exist yet is watched for through its nearest existing parent. note must return quickly.
+	// stop ends the watch; note is not called after it has returned.
+	Watch(path string, tree bool, note func(Note)) (stop func(), err error)
+}
+
+// Note says where to look.
+type Note struct {
+	Path   string // cleaned, absolute; the watched path itself or one below it
+	Rescan bool   // notes were lost (kernel overflow) or the watch was re-armed: compare everything below Path
+	Lost   string // with Rescan: why, for the event that tells it; empty for a watch re-armed in good order
+}

@@ -1,0 +1,83 @@
+// Package states is the contract between Brine and what puts a host right. It owns no state and must never know a
+// bus, a store or a role: a module needs the standard library and this package, so that others may write one.
+package states
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"log/slog"
+)
+
+// Module declares the functions of one kind of state, such as file.
+type Module struct {
+	Name      string
+	Sample    string                  // the embedded sample.sls: a test loads it, the reference page shows it
+	Functions map[string]func() State // by name, such as "managed": a new state that holds every default
+}
+
+// State is one declaration, such as file.managed on /etc/motd: a pointer to a struct. The master fills it from YAML by
+// its `yaml` tags (a string takes the scalar's own text, so that mode: 0644 is "0644"), checks it, and sends it as CBOR by its `json` tags,
+// which must be the same names. The declaration's name is the field tagged "name".
+type State interface {
+	// Validate says what is wrong, naming the argument, the value and its bound. It does no I/O.
+	Validate() error
+	// Check says what differs from what is wanted, and changes nothing. No difference: empty Changes. In test mode it
+	// may lean on what earlier states would make (Env.Planned).
+	Check(context.Context, Env) (Changes, error)
+	// Apply makes the changes that Check returned. The engine then checks again, unless the state is Unverified.
+	Apply(context.Context, Env, Changes) error
+}
+
+// Sourced is implemented by a state that takes content from the master's file roots. The master fills Hash and Size
+// of what it returns.
+type Sourced interface{ Sources() []*Source }
+
+// Source is content by its address, brine://path or salt://path below the file roots; once compiled, by its hash.
+type Source struct {
+	URL  string `json:"url"`
+	Hash string `json:"hash"` // SHA-256, hex
+	Size int64  `json:"size"`
+}
+
+// UnmarshalText reads the address.
+func (s *Source) UnmarshalText(text []byte) error { s.URL = string(text); return nil }
+
+// Unverified is implemented by a state whose Apply cannot be checked (cmd.run).
+type Unverified interface{ Unverified() }
+
+// Env is all that a state may use of its host.
+type Env struct {
+	Root string // "/" outside tests; every path a state touches resolves below it
+	Log  *slog.Logger
+	Test bool
+	// Content opens content that the engine has fetched and verified before Check, by its hash.
+	Content func(hash string) (io.ReadCloser, error)
+	// Expect says, before it is done, what a path will be, so that the beacons know Brine's own writes.
+	Expect func(path string, e Expected)
+	// Planned says, in test mode, what earlier states of the run would have made of path.
+	Planned func(path string) (Expected, bool)
+	// Displaced reports what a write pushed aside although it was not what Check had seen: a change between Check and
+	// Apply. The file at path is kept by the engine, then removed.
+	Displaced func(target, path string)
+}
+
+// Expected is what a state says it makes of a path.
+type Expected struct {
+	Absent bool
+	SHA256 string      // hex; empty for what has no content
+	Mode   fs.FileMode // type and permission bits
+	UID    int         // -1: not said
+	GID    int         // -1: not said
+}
+
+// Changes is what Check found, in the order to show it. Empty means: as wanted.
+type Changes []Change
+
+// Change is one difference.
+type Change struct {
+	What string // the aspect: content, mode, user, group, type, exists
+	From string
+	To   string
+	Diff string // unified, bounded; empty for what is not text or is secret
+}
