@@ -54,6 +54,7 @@ var plainer = map[string][2]string{
 	"could not find expected ':'":                                  {"a key without its ':'", ""},
 	"found character that cannot start any token":                  {"a character that no value can begin with", "quote the text"},
 	"block sequence entries are not allowed in this context":       {"a list cannot begin here", "begin it on a line of its own"},
+	"did not find expected node content":                           {"a value is missing here, or cannot stand here", ""},
 	"found unexpected end of stream":                               {"this quote is never closed", ""},
 	"did not find expected ',' or ']'":                             {"this [ is never closed, or a comma is missing", ""},
 	"did not find expected ',' or '}'":                             {"this { is never closed, or a comma is missing", ""},
