@@ -55,6 +55,7 @@ var plainer = map[string][2]string{
 	"found character that cannot start any token":                  {"a character that no value can begin with", "quote the text"},
 	"block sequence entries are not allowed in this context":       {"a list cannot begin here", "begin it on a line of its own"},
 	"did not find expected node content":                           {"a value is missing here, or cannot stand here", ""},
+	"did not find expected <document start>":                       {"the value above is whole; nothing can follow it", ""},
 	"found unexpected end of stream":                               {"this quote is never closed", ""},
 	"did not find expected ',' or ']'":                             {"this [ is never closed, or a comma is missing", ""},
 	"did not find expected ',' or '}'":                             {"this { is never closed, or a comma is missing", ""},
@@ -74,6 +75,9 @@ func syntaxFault(file string, text []byte, err error) Fault {
 		return f
 	}
 	f.Line, f.Column = place(text, trigger(text, reached(text), msg))
+	if strings.HasPrefix(msg, "exceeded max depth") {
+		f.Msg = fmt.Sprintf("nested more than %d levels deep", MaxDepth)
+	}
 	if p, ok := plainer[msg]; ok {
 		f.Msg, f.Hint = p[0], p[1]
 	}
