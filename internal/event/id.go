@@ -45,7 +45,7 @@ func (i Incarnation) String() string {
 // ParseIncarnation reads what String wrote.
 func ParseIncarnation(s string) (Incarnation, error) {
 	raw, err := incarnationText.DecodeString(s)
-	if err != nil || len(raw) != 5 {
+	if err != nil || len(raw) != 5 || len(s) != 8 { // the decoder passes over line ends
 		return 0, fmt.Errorf("incarnation %q: want eight letters a-z or digits 2-7", s)
 	}
 	var b [8]byte
@@ -91,7 +91,7 @@ func ParseID(s string) (ID, error) {
 		return ID{}, fmt.Errorf("event id %q: %w", s, err)
 	}
 	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || seq[0] == '0' {
 		return ID{}, fmt.Errorf("event id %q: the sequence %q is no number from 1", s, seq)
 	}
 	return ID{Origin: origin, Inc: i, Seq: n}, nil

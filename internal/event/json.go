@@ -35,7 +35,7 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// ParseJSON reads one JSON value; whole numbers that fit are int64, others float64.
+// ParseJSON reads one JSON value; whole numbers that fit are int64, others float64. A number past float64 is an error.
 func ParseJSON(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -46,25 +46,32 @@ func ParseJSON(text []byte) (any, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("more than one JSON value")
 	}
-	return plainNumbers(v), nil
+	return plainNumbers(v)
 }
 
-func plainNumbers(v any) any {
+func plainNumbers(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case map[string]any:
 		for k := range v {
-			v[k] = plainNumbers(v[k])
+			if v[k], err = plainNumbers(v[k]); err != nil {
+				return nil, err
+			}
 		}
 	case []any:
 		for i := range v {
-			v[i] = plainNumbers(v[i])
+			if v[i], err = plainNumbers(v[i]); err != nil {
+				return nil, err
+			}
 		}
 	case json.Number:
-		if i, err := v.Int64(); err == nil {
-			return i
+		if i, err := v.Int64(); err == nil && v != "-0" { // which is a float64 only
+			return i, nil
 		}
-		f, _ := v.Float64()
-		return f
+		f, err := v.Float64()
+		if err != nil {
+			return nil, fmt.Errorf("number %.40q is out of range", v.String())
+		}
+		return f, nil
 	}
-	return v
+	return v, nil
 }

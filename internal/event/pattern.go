@@ -20,6 +20,9 @@ func ParsePattern(s string) (Pattern, error) {
 	if len(s) > MaxTag {
 		return Pattern{}, fmt.Errorf("pattern %.40q... has %d bytes; at most %d", s, len(s), MaxTag)
 	}
+	if i := badByte(s, false); i >= 0 {
+		return Pattern{}, fmt.Errorf("pattern %q: %q at position %d stands in no tag; it is percent-encoded there", s, s[i], i+1)
+	}
 	segs := strings.Split(s, "/")
 	pos := 1
 	for _, seg := range segs {
@@ -39,37 +42,40 @@ func (p Pattern) String() string { return p.text }
 // Segments are the parts between the slashes, for an index. They must not be changed.
 func (p Pattern) Segments() []string { return p.segments }
 
-// Match reports whether the tag matches. Its time is linear in the tag for a fixed pattern, but for two and
-// more '**', where it is their product at worst.
-func (p Pattern) Match(tag string) bool { return matchSegments(p.segments, tag, true) }
-
-// matchSegments matches the rest of a tag; more tells an empty rest that still holds a segment from none.
-func matchSegments(segs []string, rest string, more bool) bool {
-	for i, seg := range segs {
-		if seg == "**" {
+// Match reports whether the tag matches. Its time is at worst the product of the two lengths: a segment that does not fit
+// sends it back to the last '**' only, since an earlier one could take no more than that one can.
+func (p Pattern) Match(tag string) bool {
+	segs, i := p.segments, 0
+	rest, more := tag, true // more tells an empty rest that still holds a segment from none
+	star := -1              // the last '**' met, and the tag from where it stopped taking
+	var markRest string
+	var markMore bool
+	for {
+		if i < len(segs) && segs[i] == "**" {
 			if i == len(segs)-1 {
 				return true
 			}
-			for {
-				if matchSegments(segs[i+1:], rest, more) {
-					return true
-				}
-				if !more {
-					return false
-				}
-				_, rest, more = strings.Cut(rest, "/")
+			star, markRest, markMore = i, rest, more
+			i++
+			continue
+		}
+		if !more && i == len(segs) {
+			return true
+		}
+		if more && i < len(segs) {
+			head, tail, found := strings.Cut(rest, "/")
+			if MatchSegment(segs[i], head) {
+				rest, more = tail, found
+				i++
+				continue
 			}
 		}
-		if !more {
+		if star < 0 || !markMore {
 			return false
 		}
-		var head string
-		head, rest, more = strings.Cut(rest, "/")
-		if !MatchSegment(seg, head) {
-			return false
-		}
+		_, markRest, markMore = strings.Cut(markRest, "/")
+		rest, more, i = markRest, markMore, star+1
 	}
-	return !more
 }
 
 // MatchSegment matches one segment against a pattern in which '*' stands for any run of characters.
