@@ -87,6 +87,10 @@ func (t told) tell(now time.Time, c Change, about string) []Change {
 	}
 	c.Missed = b.missed
 	*b = burst{at: now}
+	if s := t[string(c.Kind)]; s != nil {
+		c.Missed += s.missed
+		s.missed = 0
+	}
 	return []Change{c}
 }
 
