@@ -1,0 +1,113 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sys/unix"
+)
+
+// storeOptions fits Pebble to one writer of ascending keys, little memory and an idle master.
+func storeOptions(o Options, fs vfs.FS) *pebble.Options {
+	p := &pebble.Options{
+		// With this format the write-ahead log says how far it was synced, so that most damage in it is told apart
+		// from the end that a crash leaves, and tables have a checksum of their footer.
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		CacheSize:                   o.Cache,
+		MemTableSize:                uint64(o.MemTable),
+		MemTableStopWritesThreshold: 3,
+		MaxOpenFiles:                maxOpenFiles,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		FlushDelayDeleteRange:       flushDelay,
+		Logger:                      storeLog{o.Log, o.Fatal},
+		EventListener:               storeEvents(o.Log),
+	}
+	// The default scheduler wakes ten times a second to see whether its limit has risen. Ours is always one, and what
+	// waits is granted when the one that runs is done, so the scheduler without that loop is enough.
+	p.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	p.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	if o.fs != nil {
+		p.FS = fs // else Pebble's default, which watches for slow writes
+	}
+	return p
+}
+
+// storeEvents tells the log what an operator should know of the store.
+func storeEvents(log *slog.Logger) *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) { log.Error("event log: background work of the store", "error", err) },
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			log.Error("event log: a file is damaged", "file", i.Path, "error", i.Details)
+		},
+		DiskSlow: func(i pebble.DiskSlowInfo) {
+			log.Warn("event log: the disk is slow", "file", i.Path, "operation", i.OpType.String(), "took", i.Duration)
+		},
+		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
+			log.Warn("event log: commits wait for the store", "reason", i.Reason)
+		},
+		WriteStallEnd: func() { log.Info("event log: commits go on") },
+	}
+}
+
+// storeLog is Pebble's logger.
+type storeLog struct {
+	log   *slog.Logger
+	fatal func(error)
+}
+
+// Infof is dropped unless somebody debugs: Pebble tells of every file.
+func (l storeLog) Infof(format string, args ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("event log: store: " + fmt.Sprintf(format, args...))
+	}
+}
+
+func (l storeLog) Errorf(format string, args ...any) {
+	l.log.Error("event log: store: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return: Pebble goes on with what it has just found broken.
+func (l storeLog) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("%w: %s", ErrBroken, fmt.Sprintf(format, args...))
+	l.log.Error("event log: the store cannot go on; brine-master ends, nothing acknowledged is lost", "error", err)
+	if l.fatal != nil {
+		l.fatal(err)
+	}
+	panic(err)
+}
+
+// openStore opens Pebble and puts its refusals into words.
+func openStore(dir string, p *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			db, err = nil, &DamagedError{What: "event log " + dir, Why: fmt.Sprintf("opening it panicked: %v", x)}
+		}
+	}()
+	db, err = pebble.Open(dir, p)
+	if err == nil {
+		return db, nil
+	}
+	if pebble.IsCorruptionError(err) {
+		return nil, &DamagedError{What: "event log " + dir, Why: "the store cannot be opened", Err: err}
+	}
+	return nil, fmt.Errorf("event log %q: %w", dir, err)
+}
+
+// lockDir keeps every other Log out of the folder, in this process and others.
+func lockDir(fs vfs.FS, dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fs)
+	if err == nil {
+		return lock, nil
+	}
+	if errors.Is(err, unix.EAGAIN) || err.Error() == "lock held by current process" {
+		return nil, fmt.Errorf("event log %q: %w (hint: is another brine-master running with this data_dir?)", dir, ErrLocked)
+	}
+	return nil, fmt.Errorf("event log %q: %w", dir, err)
+}
