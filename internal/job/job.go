@@ -67,11 +67,12 @@ type Job struct {
 
 // Args are the arguments of a function.
 type Args struct {
-	SLS   []string          `json:"sls,omitempty"`  // state.apply: names of SLS; none is the highstate
-	Test  bool              `json:"test,omitempty"` // state.apply: say what would change, change nothing
-	Argv  []string          `json:"argv,omitempty"` // master.exec: the command and its arguments; no shell
-	Env   map[string]string `json:"env,omitempty"`  // master.exec
-	Stdin []byte            `json:"stdin,omitempty"`
+	SLS     []string          `json:"sls,omitempty"`        // state.apply: names of SLS; none is the highstate
+	Test    bool              `json:"test,omitempty"`       // state.apply: say what would change, change nothing
+	Argv    []string          `json:"argv,omitempty"`       // master.exec: the command and its arguments; no shell
+	Env     map[string]string `json:"env,omitempty"`        // master.exec
+	Stdin   []byte            `json:"stdin,omitempty"`      // master.exec
+	Timeout time.Duration     `json:"timeout_ns,omitempty"` // master.exec; 0 is the action's default
 }
 
 // Same reports whether two jobs ask the same of the same target, so that the later may join the earlier.

@@ -1,0 +1,127 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"brine/internal/action/exec"
+	"brine/internal/job"
+	"brine/internal/wire"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// act does what waits for a commit, once that is on disk.
+func (m *Master) act(ctx context.Context, g *errgroup.Group, out Output) {
+	switch out := out.(type) {
+	case Send:
+		m.transmit(out.Conn, out.Msg)
+	case Serve:
+		g.Go(func() error { m.serve(out); return nil })
+	case Hangup:
+		m.hangup(out)
+	case Execute:
+		g.Go(func() error { return m.execute(ctx, out.Job) })
+	case Reply:
+		out.Ref.(chan answer) <- answer{out.Value, out.Err} // it has room for the one answer
+	case Log:
+		if out.Warn {
+			m.log.Warn(out.Text, out.Args...)
+		} else {
+			m.log.Info(out.Text, out.Args...)
+		}
+	}
+}
+
+func (m *Master) transmit(conn uint64, msg wire.Message) {
+	p := m.conns.get(conn)
+	if p == nil {
+		return // gone: what matters is sent again in the next session
+	}
+	raw, err := wire.Encode(msg)
+	if err == nil {
+		err = p.Send(raw)
+	}
+	if err != nil {
+		m.log.Warn("message not sent", "type", msg.Type(), "remote", p.Remote(), "error", err)
+		p.Close(err)
+	}
+}
+
+func (m *Master) hangup(out Hangup) {
+	p := m.conns.get(out.Conn)
+	if p == nil {
+		return
+	}
+	if out.Bye == nil {
+		p.Close(errors.New("not admitted"))
+		return
+	}
+	raw, err := wire.Encode(out.Bye)
+	if err != nil {
+		m.log.Error("farewell not sent", "error", err)
+	}
+	p.CloseAfter(raw, errors.New(out.Bye.Reason))
+}
+
+// compile makes the low state of a job.
+func (m *Master) compile(ctx context.Context, c Compile) {
+	low, err := m.compiler.Compile(ctx, c.Job.Target, c.Grains, c.Job.Args.SLS)
+	done := Compiled{JID: c.Job.JID, Target: c.Job.Target, Err: err}
+	if err == nil {
+		done.Low = &low
+	}
+	_ = m.input(ctx, done) // or the master is stopping
+}
+
+// serve answers a minion's request for a piece of content.
+func (m *Master) serve(out Serve) {
+	chunk := &wire.Chunk{Hash: out.Get.Hash, Offset: out.Get.Offset}
+	var err error
+	if chunk.Data, chunk.Size, err = m.piece(out.Get); err != nil {
+		m.log.Warn("content not served", "hash", out.Get.Hash, "error", err)
+		chunk = &wire.Chunk{Hash: out.Get.Hash, Offset: out.Get.Offset, Error: clip(err.Error())}
+	}
+	m.transmit(out.Conn, chunk)
+}
+
+func (m *Master) piece(g wire.Get) ([]byte, int64, error) {
+	f, size, err := m.compiler.Open(g.Hash)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("the content has changed since it was compiled")
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	if g.Offset >= size {
+		return nil, size, nil
+	}
+	if _, err := f.Seek(g.Offset, io.SeekStart); err != nil {
+		return nil, 0, err
+	}
+	buf := make([]byte, min(wire.MaxChunk, size-g.Offset))
+	_, err = io.ReadFull(f, buf)
+	return buf, size, err
+}
+
+// execute carries out a master.exec.
+func (m *Master) execute(ctx context.Context, j job.Job) error {
+	stdin := j.Args.Stdin
+	if len(j.Causes) > 0 {
+		if e, err := m.event(j.Causes[0]); err == nil {
+			stdin, _ = e.MarshalJSON()
+		}
+	}
+	r := exec.Run(ctx, exec.Command{
+		Argv: j.Args.Argv, Env: j.Args.Env, Stdin: stdin, Timeout: j.Args.Timeout, JID: j.JID, Attempt: j.Attempt})
+	if ctx.Err() != nil {
+		return nil // interrupted: it is run again after the next start
+	}
+	r.JID, r.Attempt, r.Fun, r.Rule = j.JID, j.Attempt, j.Fun, j.Rule
+	_ = m.input(ctx, Executed{JID: j.JID, Result: r})
+	return nil
+}

@@ -1,0 +1,258 @@
+// Package master is the role that keeps all minions: a core that holds the protocol and every decision, and a
+// shell around it that owns the log, the bus, the compiler and the clock. It must never know the command line or HTTP.
+package master
+
+import (
+	"time"
+
+	"brine/internal/event"
+	"brine/internal/identity"
+	"brine/internal/job"
+	"brine/internal/wire"
+	"brine/reactors"
+)
+
+// Limits and waits of the core.
+const (
+	maxInflightJobs = 4    // state runs handed to one minion and not finished
+	maxWaitingJobs  = 1024 // jobs waiting for one target; a further decision is told as dead at once
+	maxIncarnations = 16   // incarnations of one minion whose high-water mark is kept; the least recent goes
+	maxContent      = 4096 // hashes a session may ask for; the oldest go
+	maxExec         = 4    // master.exec at once
+	maxHoleEvents   = 16   // rejection events for one batch
+
+	helloTimeout   = 10 * time.Second
+	takenTimeout   = 5 * time.Second // a job that is not taken is sent again
+	compileTries   = 6               // before a job is dead
+	compileWait    = time.Second     // before the second try; doubles
+	ruleTTL        = 30 * 24 * time.Hour
+	failureSilence = time.Minute // between two events that tell of the same rule's failures
+)
+
+// CoreOptions are what the core cannot find out by itself.
+type CoreOptions struct {
+	Version string
+	Reactor *reactors.Reactor
+}
+
+// Recovered is what the log remembers.
+type Recovered struct {
+	Inc        event.Incarnation // of the master's own events
+	Head       uint64            // the last position
+	Received   time.Time         // of the event there
+	Cursor     uint64            // the last position that the rules have seen
+	HighWaters []HighWater       // the master's own among them
+	Jobs       []job.Job         // the open ones, oldest first
+	Registry   *identity.Registry
+	Minions    []MinionInfo
+}
+
+// Core is the master's side of the protocol, and everything that decides. It is driven by Step alone and has no
+// clock, no goroutine, no I/O.
+type Core struct {
+	opt CoreOptions
+	now time.Time
+	out []Output
+
+	inc      event.Incarnation
+	seq      uint64 // of the master's own events
+	pos      uint64
+	received time.Time
+	react    []event.Event // appended, and not yet shown to the rules
+
+	registry *identity.Registry
+	minions  map[string]*minion
+	sessions map[uint64]*session
+	jobs     map[jobKey]*openJob
+	exec     queue // master.exec
+	timers   timers
+	told     map[string]failures // by rule
+}
+
+// minion is what the core holds of one minion, in session or not. One whose key was deleted stays for its marks: should it
+// come back, it goes on where it was.
+type minion struct {
+	info     MinionInfo
+	accepted bool
+	marks    map[event.Incarnation]HighWater
+	session  *session
+	queue    queue
+}
+
+// session is one connection that has been admitted.
+type session struct {
+	conn    uint64
+	id      string
+	key     identity.Fingerprint
+	remote  string
+	minion  *minion // nil before Hello
+	inc     event.Incarnation
+	next    uint64 // the sequence expected
+	content map[string]bool
+	order   []string // of content, oldest first
+}
+
+// NewCore makes a core that goes on where the log ends.
+func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
+	c := &Core{
+		opt: opt, now: now, inc: r.Inc, pos: r.Head, received: r.Received, registry: r.Registry,
+		minions: map[string]*minion{}, sessions: map[uint64]*session{}, jobs: map[jobKey]*openJob{}, told: map[string]failures{},
+	}
+	for _, rec := range r.Registry.List() {
+		if rec.Status == identity.Accepted {
+			c.minion(rec.ID).accepted = true
+		}
+	}
+	for _, info := range r.Minions {
+		if m := c.minions[info.ID]; m != nil {
+			info.Online = false
+			m.setInfo(info)
+		}
+	}
+	for _, hw := range r.HighWaters {
+		if hw.Minion == event.Master {
+			if hw.Inc == c.inc {
+				c.seq = hw.Seq
+			}
+			continue
+		}
+		c.minion(hw.Minion).marks[hw.Inc] = hw
+	}
+	for _, j := range r.Jobs {
+		j.Status = job.Waiting
+		c.admit(&openJob{Job: j})
+	}
+	return c
+}
+
+// Step takes one input at a time that never goes backwards and says what is to be done. The slice is valid until the
+// next Step.
+func (c *Core) Step(now time.Time, in Input) []Output {
+	c.now = now
+	clear(c.out)
+	c.out = c.out[:0]
+	switch in := in.(type) {
+	case Events:
+		c.events(in)
+	case Received:
+		c.message(in)
+	case Opened:
+		c.opened(in)
+	case Closed:
+		c.closed(in)
+	case Compiled:
+		c.compiled(in)
+	case Executed:
+		c.executed(in)
+	case Enrol:
+		c.enrol(in)
+	case KeyCommand:
+		c.keyCommand(in)
+	case TokenCommand:
+		c.tokenCommand(in)
+	case FireEvent:
+		c.fireEvent(in)
+	case Submit:
+		c.submit(in)
+	case Rules:
+		c.rules(in)
+	case React:
+		c.react = append(c.react, in.Event)
+	case Note:
+		c.own(ownEvent{tag: in.Tag, data: in.Data})
+	case Tick:
+	}
+	c.expire()
+	c.reactAll()
+	return c.out
+}
+
+// Wake is when the core wants a Tick at the latest; zero for never.
+func (c *Core) Wake() time.Time {
+	at := c.timers.next()
+	if t, ok := c.opt.Reactor.Next(); ok && (at.IsZero() || t.Before(at)) {
+		at = t
+	}
+	return at
+}
+
+// Online reports whether a minion has a session.
+func (c *Core) Online(id string) bool {
+	m := c.minions[id]
+	return m != nil && m.session != nil
+}
+
+// Minions lists what is known of all accepted minions, in no order.
+func (c *Core) Minions() []MinionInfo {
+	var list []MinionInfo
+	for _, m := range c.minions {
+		if m.accepted {
+			list = append(list, m.info)
+		}
+	}
+	return list
+}
+
+func (c *Core) emit(o Output) { c.out = append(c.out, o) }
+
+func (c *Core) minion(id string) *minion {
+	m := c.minions[id]
+	if m == nil {
+		m = &minion{info: MinionInfo{ID: id}, marks: map[event.Incarnation]HighWater{}}
+		c.minions[id] = m
+	}
+	return m
+}
+
+func (m *minion) setInfo(info MinionInfo) {
+	m.info = info
+	if v, err := info.Grains.Value(); err == nil {
+		m.info.grainsMap, _ = v.(map[string]any)
+	}
+}
+
+// grains is what conditions and targets see of a minion.
+func (c *Core) grains(id string) map[string]any {
+	if m := c.minions[id]; m != nil && m.info.grainsMap != nil {
+		return m.info.grainsMap
+	}
+	return map[string]any{}
+}
+
+// append gives an event its place in the log and shows it to the rules at the end of the step.
+func (c *Core) append(e event.Event, raw wire.RawEvent) event.Event {
+	c.pos++
+	if c.received.Before(c.now) { // the wall clock may step back; Received never does
+		c.received = c.now
+	}
+	e.Pos, e.Received = c.pos, c.received
+	c.emit(Append{Event: e, Raw: raw})
+	c.react = append(c.react, e)
+	return e
+}
+
+// ownEvent is an event that the master makes.
+type ownEvent struct {
+	tag    string
+	data   any // or event.Data
+	by     string
+	causes []event.ID
+	depth  uint8
+}
+
+func (c *Core) own(o ownEvent) event.Event {
+	data, ok := o.data.(event.Data)
+	if !ok {
+		var err error
+		if data, err = event.Encode(o.data); err != nil {
+			data, _ = event.Encode(map[string]string{"error": err.Error()})
+		}
+	}
+	if len(o.causes) > event.MaxCauses {
+		o.causes = o.causes[:event.MaxCauses]
+	}
+	c.seq++
+	id := event.ID{Origin: event.Master, Inc: c.inc, Seq: c.seq}
+	c.emit(HighWater{Minion: event.Master, Inc: c.inc, Seq: c.seq, Updated: c.now})
+	return c.append(event.Event{ID: id, Time: c.now, Tag: o.tag, By: o.by, Causes: o.causes, Depth: o.depth, Data: data}, nil)
+}

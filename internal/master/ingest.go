@@ -1,0 +1,97 @@
+package master
+
+import (
+	"fmt"
+	"time"
+
+	"brine/internal/event"
+	"brine/internal/wire"
+)
+
+// events takes in a batch. Each event is taken exactly once: what lies below the expected sequence has been taken, what
+// lies past it waits until the hole is filled, for the minion sends again what is not acknowledged. One that can never be
+// taken is rejected and holds up nothing.
+func (c *Core) events(in Events) {
+	s := c.sessions[in.Conn]
+	if s == nil {
+		return
+	}
+	if s.minion == nil {
+		c.hangup(s, "the first message must be a greeting", "")
+		return
+	}
+	var rejected []wire.Rejection
+	var last wire.RawEvent
+	if in.First <= s.next {
+		skip := min(s.next-in.First, uint64(len(in.Items)))
+		for i := range in.Items[skip:] {
+			it := &in.Items[skip:][i]
+			if reason := reject(s.id, s.next, it); reason != "" {
+				rejected = append(rejected, wire.Rejection{Seq: s.next, Reason: reason})
+			} else {
+				c.take(s, it)
+			}
+			last = it.Raw
+			s.next++
+		}
+	}
+	if last != nil {
+		c.mark(s.minion, HighWater{Minion: s.id, Inc: s.inc, Seq: s.next - 1, Sum: wire.Sum(last), Updated: c.now})
+	}
+	c.tellRejected(s, rejected)
+	c.emit(Send{Conn: s.conn, Msg: &wire.Ack{UpTo: s.next - 1, Rejected: rejected}})
+}
+
+// reject says why an event can never be taken; empty when it can.
+func reject(minion string, seq uint64, it *Item) string {
+	switch {
+	case it.Err != nil:
+		return clip(it.Err.Error())
+	case it.Event.Seq != seq:
+		return fmt.Sprintf("it carries the sequence %d in the place of %d", it.Event.Seq, seq)
+	case !event.MayFire(minion, it.Event.Tag):
+		return clip(fmt.Sprintf("%s may not fire %q: below %s a minion names only itself", minion, it.Event.Tag, event.Reserved))
+	}
+	return ""
+}
+
+func clip(s string) string {
+	if len(s) > wire.MaxReason {
+		return s[:wire.MaxReason]
+	}
+	return s
+}
+
+func (c *Core) take(s *session, it *Item) {
+	w := &it.Event
+	e := c.append(event.Event{
+		ID:     event.ID{Origin: s.id, Inc: s.inc, Seq: w.Seq},
+		Time:   time.Unix(0, w.Time).UTC(),
+		Tag:    w.Tag,
+		Minion: s.id,
+		By:     w.By,
+		Causes: w.Causes,
+		Depth:  w.Depth,
+		Own:    w.Own,
+		Data:   w.Data,
+	}, it.Raw)
+	if isResult(&e) {
+		c.result(s, &e)
+	}
+}
+
+// rejectedData is the data of brine/minion/<id>/rejected.
+type rejectedData struct {
+	Count int              `json:"count"`
+	First []wire.Rejection `json:"first"` // at most maxRejectedTold
+}
+
+const maxRejectedTold = 8
+
+func (c *Core) tellRejected(s *session, rejected []wire.Rejection) {
+	if len(rejected) == 0 {
+		return
+	}
+	c.own(ownEvent{tag: "brine/minion/" + s.id + "/rejected", data: rejectedData{
+		Count: len(rejected), First: rejected[:min(len(rejected), maxRejectedTold)]}})
+}

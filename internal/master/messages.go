@@ -1,0 +1,229 @@
+package master
+
+import (
+	"time"
+
+	"brine/internal/event"
+	"brine/internal/identity"
+	"brine/internal/job"
+	"brine/internal/wire"
+	"brine/reactors"
+)
+
+// Input is what happens to the core: one of the types below.
+type Input interface{ input() }
+
+type (
+	// Opened is a connection on the bus door, by a key that was admitted. Conn numbers it for ever.
+	Opened struct {
+		Conn   uint64
+		Key    identity.Fingerprint
+		Remote string
+	}
+	// Closed ends a connection.
+	Closed struct {
+		Conn uint64
+		Err  error
+	}
+	// Received is a message of a minion's, other than Events.
+	Received struct {
+		Conn uint64
+		Msg  wire.Message
+	}
+	// Events are a minion's events, decoded off the core's path.
+	Events struct {
+		Conn  uint64
+		First uint64
+		Items []Item
+	}
+	// Enrol is a request on the enrolment door. It is answered with Reply.
+	Enrol struct {
+		Ref    Ref
+		Key    identity.Fingerprint
+		Remote string
+		Req    identity.Request
+	}
+	// KeyCommand is an operator's act on keys. It is answered with Reply.
+	KeyCommand struct {
+		Ref Ref
+		Act KeyAct
+		Who []string // ids or fingerprints
+		By  string
+	}
+	// TokenCommand adds a join token. It is answered with Reply.
+	TokenCommand struct {
+		Ref   Ref
+		Token identity.Token
+		By    string
+	}
+	// FireEvent is an event of an operator's. It is answered with Reply.
+	FireEvent struct {
+		Ref  Ref
+		Tag  string
+		Data event.Data
+		By   string
+	}
+	// Submit is a job of an operator's, for every accepted minion that Match says. It is answered with Reply.
+	Submit struct {
+		Ref   Ref
+		Fun   string
+		Args  job.Args
+		Match func(id string, grains map[string]any) bool
+		TTL   time.Duration // from now to the deadline
+		By    string
+	}
+	// Compiled answers Compile.
+	Compiled struct {
+		JID, Target string
+		Low         *job.LowState
+		Err         error
+	}
+	// Executed answers Execute.
+	Executed struct {
+		JID    string
+		Result job.Result
+	}
+	// Rules puts another set of rules in force.
+	Rules struct {
+		Set    *reactors.Set
+		Reason string // for the event that tells it
+	}
+	// React feeds an event that is in the log already to the rules: what lies between cursor and head after a crash.
+	React struct{ Event event.Event }
+	// Note makes an event of the shell's own.
+	Note struct {
+		Tag  string
+		Data any
+	}
+	// Tick lets time pass. The shell sends it when Core.Wake says so.
+	Tick struct{}
+)
+
+func (Opened) input()       {}
+func (Closed) input()       {}
+func (Received) input()     {}
+func (Events) input()       {}
+func (Enrol) input()        {}
+func (KeyCommand) input()   {}
+func (TokenCommand) input() {}
+func (FireEvent) input()    {}
+func (Submit) input()       {}
+func (Compiled) input()     {}
+func (Executed) input()     {}
+func (Rules) input()        {}
+func (React) input()        {}
+func (Note) input()         {}
+func (Tick) input()         {}
+
+// Ref ties an answer to a question. The core hands it back and never looks inside.
+type Ref any
+
+// Item is one event of a minion's as it came, and what decoding made of it.
+type Item struct {
+	Raw   wire.RawEvent
+	Event wire.Event
+	Err   error // why it can never be taken
+}
+
+// Output is what the core wants done: one of the types below. All that stores goes into one synced commit with the
+// rest of the step, and of the steps before that wait for the same commit; all else is done only after it, in order.
+type Output interface{ output() }
+
+// What stores.
+type (
+	Append struct {
+		Event event.Event
+		Raw   wire.RawEvent
+	} // Raw is nil for the master's own
+	HighWater struct {
+		Minion   string
+		Inc      event.Incarnation
+		Seq, Sum uint64
+		Updated  time.Time
+		Drop     bool // forget it
+	}
+	PutJob     struct{ Job job.Job }
+	PutVerdict struct {
+		Pos      uint64
+		Verdicts []Verdict
+	}
+	PutReactor struct{ KV reactors.KV }
+	PutKey     struct{ Change identity.Change }
+	PutMinion  struct{ Minion MinionInfo }
+	Cursor     struct{ Pos uint64 }
+)
+
+// What acts.
+type (
+	// Send sends one message.
+	Send struct {
+		Conn uint64
+		Msg  wire.Message
+	}
+	// Serve answers a Get of a minion's with a Chunk.
+	Serve struct {
+		Conn uint64
+		Get  wire.Get
+	}
+	// Hangup ends a connection, with a Bye where the session got so far.
+	Hangup struct {
+		Conn uint64
+		Bye  *wire.Bye
+	}
+	// Compile asks for the low state of a job. It reads only, and so may begin before the commit.
+	Compile struct {
+		Job    job.Job
+		Grains map[string]any
+	}
+	// Execute runs a master.exec. The answer is Executed.
+	Execute struct{ Job job.Job }
+	// Reply answers an operator or the enrolment door.
+	Reply struct {
+		Ref   Ref
+		Value any
+		Err   error
+	}
+	// Log is for people.
+	Log struct {
+		Warn bool
+		Text string
+		Args []any
+	}
+)
+
+func (Append) output()     {}
+func (HighWater) output()  {}
+func (PutJob) output()     {}
+func (PutVerdict) output() {}
+func (PutReactor) output() {}
+func (PutKey) output()     {}
+func (PutMinion) output()  {}
+func (Cursor) output()     {}
+func (Send) output()       {}
+func (Serve) output()      {}
+func (Hangup) output()     {}
+func (Compile) output()    {}
+func (Execute) output()    {}
+func (Reply) output()      {}
+func (Log) output()        {}
+
+// Verdict is what a rule said of an event, and the jobs that came of it.
+type Verdict struct {
+	reactors.Verdict
+	Jobs   []string `json:"jobs,omitempty"`   // jids of new jobs
+	Merged []string `json:"merged,omitempty"` // jids of waiting jobs that ask the same already
+	Fired  []string `json:"fired,omitempty"`  // ids of the events it fired
+}
+
+// MinionInfo is what the master remembers of a minion besides its key.
+type MinionInfo struct {
+	ID        string            `json:"id"`
+	Online    bool              `json:"online"`
+	Since     time.Time         `json:"since"` // when it came or went
+	Remote    string            `json:"remote,omitempty"`
+	Version   string            `json:"version,omitempty"`
+	Inc       event.Incarnation `json:"incarnation"`
+	OffsetNS  int64             `json:"clock_offset_ns"` // the minion's clock minus the master's, at the last greeting
+	Grains    event.Data        `json:"grains,omitempty"`
+	grainsMap map[string]any
+}

@@ -1,0 +1,222 @@
+package master
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"brine/internal/event"
+	"brine/internal/job"
+	"brine/internal/target"
+	"brine/reactors"
+)
+
+// reactAll shows the rules everything that was appended, in the order of the log, and what they fire in turn. Events,
+// verdicts, decisions, the rules' state and the cursor are one commit.
+func (c *Core) reactAll() {
+	if len(c.react) == 0 {
+		return
+	}
+	world := reactors.World{Grains: c.grains}
+	for i := 0; i < len(c.react); i++ { // it grows meanwhile
+		e := c.react[i]
+		verdicts := c.opt.Reactor.Step(e, world)
+		if len(verdicts) > 0 {
+			c.decide(e, verdicts)
+		}
+	}
+	last := c.react[len(c.react)-1].Pos
+	clear(c.react)
+	c.react = c.react[:0]
+	for _, kv := range c.opt.Reactor.Dirty() {
+		c.emit(PutReactor{KV: kv})
+	}
+	c.emit(Cursor{Pos: last})
+}
+
+// decide turns verdicts into jobs and events.
+func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
+	stored := make([]Verdict, len(verdicts))
+	for i, v := range verdicts {
+		out := Verdict{Verdict: v}
+		if v.Outcome == reactors.Error {
+			c.tellFailed(e, v)
+		}
+		for _, d := range v.Decisions {
+			c.carry(e, v.Rule, d, &out)
+		}
+		stored[i] = out
+	}
+	c.emit(PutVerdict{Pos: e.Pos, Verdicts: stored})
+}
+
+func (c *Core) carry(e event.Event, rule string, d reactors.Decision, out *Verdict) {
+	switch d.Fun {
+	case job.EventFire:
+		fired := c.own(ownEvent{tag: d.Fire.Tag, data: d.Fire.Data, causes: []event.ID{e.ID}, depth: e.Depth + 1})
+		out.Fired = append(out.Fired, fired.ID.String())
+	case job.MasterExec:
+		d.Args.Timeout = d.Timeout
+		c.open(job.Job{JID: job.JID(e.ID, rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: rule, Step: d.Step,
+			Causes: []event.ID{e.ID}, Depth: e.Depth + 1}, []string{event.Master}, ruleTTL, out)
+	default:
+		targets, err := c.targets(e, d)
+		if err != nil {
+			c.tellFailed(e, reactors.Verdict{Rule: rule, Outcome: reactors.Error, Why: err.Error()})
+			return
+		}
+		c.open(job.Job{JID: job.JID(e.ID, rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: rule, Step: d.Step,
+			Causes: []event.ID{e.ID}, Depth: e.Depth + 1}, targets, ruleTTL, out)
+	}
+}
+
+// targets lists the minions that a decision means: the one that fired, unless tgt says otherwise.
+func (c *Core) targets(e event.Event, d reactors.Decision) ([]string, error) {
+	if d.Tgt == "" {
+		if e.Minion == "" {
+			return nil, fmt.Errorf("%s needs tgt: event %s was fired by no minion", d.Fun, e.ID)
+		}
+		return []string{e.Minion}, nil
+	}
+	t, err := target.Parse(d.TgtType, d.Tgt)
+	if err != nil {
+		return nil, err
+	}
+	return c.match(t.Match), nil
+}
+
+// match lists the accepted minions that match, in order.
+func (c *Core) match(match func(id string, grains map[string]any) bool) []string {
+	var ids []string
+	for id := range c.minions {
+		if c.minions[id].accepted && match(id, c.grains(id)) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// newData is the data of brine/job/<jid>/new.
+type newData struct {
+	JID     string   `json:"jid"`
+	Fun     string   `json:"fun"`
+	Args    job.Args `json:"args"`
+	Targets []string `json:"targets"`
+	Rule    string   `json:"rule,omitempty"`
+	Step    int      `json:"step"`
+}
+
+// open makes a job for each target, but where a waiting one asks the same, and fires brine/job/<jid>/new for them all.
+func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict) {
+	j.Created, j.Deadline, j.Status = c.now, c.now.Add(ttl), job.Waiting
+	var fresh []string
+	for _, t := range targets {
+		if c.jobs[jobKey{j.JID, t}] != nil {
+			continue // decided already: a replay
+		}
+		j.Target = t
+		if same := c.queueOf(t).waitingSame(j); same != nil && j.By == "" && j.Fun == job.StateApply {
+			same.Merged++
+			if len(same.Causes) < event.MaxCauses {
+				same.Causes = append(same.Causes, j.Causes...)
+			}
+			c.put(same)
+			out.Merged = append(out.Merged, same.JID)
+			continue
+		}
+		fresh = append(fresh, t)
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	told := c.own(ownEvent{tag: jobTag + j.JID + "/new", by: j.By, causes: j.Causes, depth: j.Depth, data: newData{
+		JID: j.JID, Fun: j.Fun, Args: j.Args, Targets: fresh, Rule: j.Rule, Step: j.Step}})
+	j.New = told.ID
+	out.Jobs = append(out.Jobs, j.JID)
+	for _, t := range fresh {
+		j.Target = t
+		c.begin(&openJob{Job: j})
+	}
+}
+
+// begin queues a new job and hands it over if its target can take it.
+func (c *Core) begin(j *openJob) {
+	q := c.queueOf(j.Target)
+	full := len(q.jobs) >= maxWaitingJobs
+	c.admit(j)
+	c.put(j)
+	switch {
+	case full:
+		c.bury(j, fmt.Sprintf("%d jobs wait for %s already", maxWaitingJobs, j.Target))
+	case j.Target == event.Master:
+		c.execute()
+	default:
+		c.dispatch(c.minion(j.Target))
+	}
+}
+
+// execute runs the master's own jobs, a few at once.
+func (c *Core) execute() {
+	running := 0
+	for _, j := range c.exec.jobs {
+		if j.stage == sent {
+			running++
+		}
+	}
+	for _, j := range c.exec.jobs {
+		if j.stage == ready && running < maxExec {
+			running++
+			j.stage, j.Status = sent, job.Sent
+			j.Attempt++
+			c.put(j)
+			c.emit(Execute{Job: j.Job})
+		}
+	}
+}
+
+func (c *Core) executed(in Executed) {
+	j := c.jobs[jobKey{in.JID, event.Master}]
+	if j == nil {
+		return
+	}
+	ret := c.own(ownEvent{tag: jobTag + j.JID + "/ret/" + event.Master, causes: []event.ID{j.New}, depth: j.Depth + 1, data: in.Result})
+	c.finish(j, in.Result, ret.ID)
+	c.execute()
+}
+
+// failures counts what a rule failed at since it was last told.
+type failures struct {
+	at    time.Time
+	quiet int
+}
+
+// failedData is the data of brine/reactor/<rule>/failed.
+type failedData struct {
+	Event  string `json:"event"`
+	Reason string `json:"reason"`
+	Quiet  int    `json:"not_told"` // failures since the last such event that had none of their own
+}
+
+// tellFailed fires the event of a rule that failed: at once, then at most one each failureSilence, with the count of the
+// others. Their verdicts are all kept.
+func (c *Core) tellFailed(e event.Event, v reactors.Verdict) {
+	f := c.told[v.Rule]
+	if !f.at.IsZero() && c.now.Sub(f.at) < failureSilence {
+		f.quiet++
+		c.told[v.Rule] = f
+		return
+	}
+	c.told[v.Rule] = failures{at: c.now}
+	c.own(ownEvent{tag: "brine/reactor/" + v.Rule + "/failed", causes: []event.ID{e.ID}, depth: e.Depth + 1,
+		data: failedData{Event: e.ID.String(), Reason: v.Why, Quiet: f.quiet}})
+}
+
+// rules puts another set in force; what did not change keeps its throttles.
+func (c *Core) rules(in Rules) {
+	c.opt.Reactor.Replace(in.Set)
+	c.own(ownEvent{tag: "brine/master/rules", data: map[string]any{"rules": len(in.Set.Rules()), "reason": in.Reason}})
+	for _, kv := range c.opt.Reactor.Dirty() {
+		c.emit(PutReactor{KV: kv})
+	}
+}

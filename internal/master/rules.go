@@ -1,0 +1,167 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"brine/beacons"
+	"brine/internal/watch"
+	"brine/reactors"
+)
+
+// ruleFiles reads the rules from their folders and keeps the last good set.
+type ruleFiles struct {
+	dirs []string
+	env  reactors.Env
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	set    *reactors.Set
+	faults error // of the last load; nil when the set in force is what the folders say
+}
+
+// load reads all rule files. With a fault in any of them the set stays as it was, and the error says all that is wrong.
+func (r *ruleFiles) load() (*reactors.Set, error) {
+	set, err := LoadRules(r.dirs, r.env)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = err
+	if err == nil {
+		r.set = set
+	}
+	if r.set == nil {
+		r.set, _ = reactors.Load(nil, r.env)
+	}
+	return r.set, err
+}
+
+// LoadRules reads the rule files (*.yaml, *.yml) of folders and of single paths, in order. All faults of all files are told
+// at once.
+func LoadRules(paths []string, env reactors.Env) (*reactors.Set, error) {
+	var files []reactors.Source
+	var faults []error
+	for _, p := range paths {
+		names, err := ruleNames(p)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			files = append(files, reactors.Source{Name: name, Text: text})
+		}
+	}
+	set, bad := reactors.Load(files, env)
+	if len(bad) > 0 {
+		faults = append(faults, bad)
+	}
+	return set, errors.Join(faults...)
+}
+
+// ruleNames lists the rule files at a path. A folder that does not exist holds none.
+func ruleNames(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Ext(path) == "":
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	var names []string
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		ext := filepath.Ext(name)
+		if !d.IsDir() && (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(d.Name(), ".") && !strings.HasSuffix(name, "_test"+ext) {
+			names = append(names, name)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// rulesSettle is how long the folders must be quiet before they are read again: an editor writes in several steps.
+const rulesSettle = 100 * time.Millisecond
+
+// watchRules puts the rules in force again whenever a file of theirs has changed.
+func (m *Master) watchRules(ctx context.Context) error {
+	w, err := watch.New(m.log)
+	if err != nil {
+		m.log.Error("rule files are not watched: send SIGHUP after a change", "error", err)
+		<-ctx.Done()
+		return nil
+	}
+	defer w.Close()
+	changed := make(chan struct{}, 1)
+	for _, dir := range m.cfg.ReactorDirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return fmt.Errorf("reactor_dirs: %w", err)
+		}
+		stop, err := w.Watch(abs, true, func(beacons.Note) {
+			select {
+			case changed <- struct{}{}:
+			default: // one is waiting
+			}
+		})
+		if err != nil {
+			m.log.Error("rule files are not watched: send SIGHUP after a change", "dir", dir, "error", err)
+			continue
+		}
+		defer stop()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+		for quiet := false; !quiet; {
+			select {
+			case <-changed:
+			case <-time.After(rulesSettle):
+				quiet = true
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if err := m.Reload(ctx, "a rule file changed"); err != nil {
+			m.log.Error("rules not loaded; the last good set stays in force", "error", err)
+		}
+	}
+}
+
+// Reload reads the rules again and puts them in force. With a fault the last good set stays, and the fault is told as an event.
+func (m *Master) Reload(ctx context.Context, reason string) error {
+	set, err := m.rules.load()
+	if err != nil {
+		_ = m.input(ctx, Note{Tag: "brine/master/rules/refused", Data: map[string]string{"error": clip(err.Error())}})
+		return err
+	}
+	m.log.Info("rules in force", "rules", len(set.Rules()), "reason", reason)
+	return m.input(ctx, Rules{Set: set, Reason: reason})
+}
+
+// Rules describes the rules in force, and what was wrong with the files when they were last read.
+func (m *Master) Rules() ([]reactors.Info, error) {
+	m.rules.mu.Lock()
+	defer m.rules.mu.Unlock()
+	return m.rules.set.Rules(), m.rules.faults
+}

@@ -1,0 +1,95 @@
+package master
+
+import (
+	"container/heap"
+	"time"
+)
+
+// timers are the core's deadlines, soonest first. One that no longer holds when it is due is passed over, so that nothing
+// needs to be taken out.
+type timers struct{ h timerHeap }
+
+type timerKind int
+
+const (
+	timerHello   timerKind = iota // conn has not greeted
+	timerTaken                    // job has not been taken
+	timerJob                      // job has passed its deadline, if that was near when it came
+	timerSweep                    // look at the deadlines of all open jobs
+	timerCompile                  // job is to be compiled once more
+)
+
+type timer struct {
+	at   time.Time
+	kind timerKind
+	conn uint64
+	job  *openJob
+	sent int // timerTaken: which sending of the job
+}
+
+func (t *timers) add(at time.Time, tm timer) {
+	tm.at = at
+	heap.Push(&t.h, tm)
+}
+
+func (t *timers) next() time.Time {
+	if len(t.h) == 0 {
+		return time.Time{}
+	}
+	return t.h[0].at
+}
+
+func (t *timers) pop(now time.Time) (timer, bool) {
+	if len(t.h) == 0 || now.Before(t.h[0].at) {
+		return timer{}, false
+	}
+	return heap.Pop(&t.h).(timer), true
+}
+
+type timerHeap []timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
+func (h *timerHeap) Pop() any {
+	old := *h
+	n := len(old) - 1
+	x := old[n]
+	old[n] = timer{}
+	*h = old[:n]
+	return x
+}
+
+// expire does what time has made due.
+func (c *Core) expire() {
+	for {
+		t, ok := c.timers.pop(c.now)
+		if !ok {
+			break
+		}
+		switch t.kind {
+		case timerHello:
+			if s := c.sessions[t.conn]; s != nil && s.minion == nil {
+				c.hangup(s, "no greeting came", "")
+			}
+		case timerTaken:
+			c.notTaken(t)
+		case timerJob:
+			c.jobExpired(t.job)
+		case timerSweep:
+			c.sweep()
+		case timerCompile:
+			c.compileAgain(t.job)
+		}
+	}
+	for _, d := range c.opt.Reactor.Due(c.now) {
+		c.own(ownEvent{tag: "brine/reactor/" + d.Rule + "/timer", data: timerData{Key: d.Key, At: d.At.UTC().Format(time.RFC3339Nano)}})
+	}
+}
+
+// timerData is the data of brine/reactor/<rule>/timer.
+type timerData struct {
+	Key string `json:"key"`
+	At  string `json:"at"`
+}

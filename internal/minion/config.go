@@ -1,0 +1,144 @@
+package minion
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"brine/beacons"
+	"brine/internal/bus"
+	"brine/internal/config"
+	"brine/internal/converge"
+	"brine/internal/event"
+	"brine/internal/identity"
+)
+
+// Config is minion.yaml.
+type Config struct {
+	ID                string         `yaml:"id"`
+	Master            config.Strings `yaml:"master"`
+	MasterFingerprint config.Strings `yaml:"master_fingerprint"`
+	JoinToken         string         `yaml:"join_token"`
+	TrustOnFirstUse   bool           `yaml:"trust_on_first_use"`
+	DataDir           string         `yaml:"data_dir"`
+	Socket            string         `yaml:"socket"`
+	Root              string         `yaml:"root"`
+	Grains            map[string]any `yaml:"grains"`
+	Allow             converge.Allow `yaml:"allow"`
+	Outbox            config.Size    `yaml:"outbox"`
+	LogLevel          string         `yaml:"log_level"`
+	Beacons           *config.Node   `yaml:"beacons"`
+
+	beacons []instance
+}
+
+// instance is one beacon of the configuration.
+type instance struct {
+	name   string // what stands below "beacons:"
+	config beacons.Config
+	text   string // what it was made of: a reload leaves alone what did not change
+}
+
+// DefaultConfig is the configuration of an empty file.
+func DefaultConfig() Config {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "" // Validate asks for an id then
+	}
+	return Config{
+		ID:      host,
+		Master:  config.Strings{"tcp://brine:4506"},
+		DataDir: "/var/lib/brine/minion",
+		Socket:  "/run/brine/minion.sock",
+		Root:    "/",
+		Allow:   converge.DefaultAllow(),
+		Outbox:  256 << 20,
+	}
+}
+
+// LoadConfig reads a file and what lies in the folder beside it (minion.d for minion.yaml). All faults are told at once.
+func LoadConfig(path string, modules []beacons.Module) (*Config, error) {
+	node, err := config.LoadWithDropIns(path)
+	if err != nil {
+		return nil, err
+	}
+	c := DefaultConfig()
+	faults := node.Decode(&c)
+	faults = append(faults, c.loadBeacons(modules)...)
+	if len(faults) > 0 {
+		return nil, faults.Sorted()
+	}
+	return &c, nil
+}
+
+// Validate says what is wrong, naming the option.
+func (c *Config) Validate() error {
+	if err := event.CheckMinionID(c.ID); err != nil {
+		return fmt.Errorf("id: %w", err)
+	}
+	if len(c.Master) == 0 {
+		return errors.New("master: no address")
+	}
+	for _, m := range c.Master {
+		if _, err := bus.ParseAddress(m); err != nil {
+			return fmt.Errorf("master: %w", err)
+		}
+	}
+	for _, f := range c.MasterFingerprint {
+		if _, err := identity.ParseFingerprint(f); err != nil {
+			return fmt.Errorf("master_fingerprint: %w", err)
+		}
+	}
+	if c.JoinToken != "" {
+		if _, _, err := identity.ParseToken(c.JoinToken); err != nil {
+			return fmt.Errorf("join_token: %w", err)
+		}
+	}
+	if len(c.MasterFingerprint) == 0 && c.JoinToken == "" && !c.TrustOnFirstUse {
+		return errors.New("nothing says which master to trust: set master_fingerprint (brine key fingerprint on the master prints it), join_token (brine key token), or trust_on_first_use: true")
+	}
+	if c.DataDir == "" {
+		return errors.New("data_dir is empty")
+	}
+	return c.Allow.Validate()
+}
+
+// loadBeacons decodes each beacon's options into the module's configuration.
+func (c *Config) loadBeacons(modules []beacons.Module) config.Faults {
+	var faults config.Faults
+	if c.Beacons == nil || c.Beacons.Kind() == config.Null {
+		return nil
+	}
+	if c.Beacons.Kind() != config.Map {
+		return config.Faults{c.Beacons.Fault("beacons: want a map of beacons").WithHint("beacons: {file: {paths: {/etc/motd: {}}}}")}
+	}
+	known := make(map[string]beacons.Module, len(modules))
+	names := make([]string, 0, len(modules))
+	for _, m := range modules {
+		known[m.Name] = m
+		names = append(names, m.Name)
+	}
+	for _, p := range c.Beacons.Pairs() {
+		m, ok := known[p.Key.Text()]
+		if !ok {
+			faults = append(faults, config.UnknownKey(p.Key, names))
+			continue
+		}
+		cfg := m.Config()
+		if f := p.Value.Decode(cfg); len(f) > 0 {
+			faults = append(faults, f...)
+			continue
+		}
+		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", p.Value.Value())})
+	}
+	return faults
+}
+
+// beaconRestart is how long a beacon that failed waits before it is started again: it doubles up to the second value.
+const (
+	beaconRestart    = time.Second
+	beaconRestartMax = time.Minute
+)
+
+func (c *Config) prefix() string { return "brine/beacon/" + c.ID + "/" }

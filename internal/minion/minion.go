@@ -1,0 +1,242 @@
+package minion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"brine/beacons"
+	"brine/internal/converge"
+	"brine/internal/event"
+	"brine/internal/identity"
+	"brine/internal/outbox"
+	"brine/internal/watch"
+	"brine/internal/wire"
+	"brine/states"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxInputs is how many inputs wait for the core; a sender waits for room.
+const maxInputs = 256
+
+// Options are what a minion is made of.
+type Options struct {
+	Config  *Config
+	Beacons []beacons.Module
+	States  []states.Module
+	Version string
+	Log     *slog.Logger
+}
+
+// Minion is the shell: it owns the outbox, the connection, the beacons and the runs, and drives the core.
+type Minion struct {
+	cfg     *Config
+	version string
+	log     *slog.Logger
+	key     identity.Key
+	trust   *trust
+	outbox  *outbox.Outbox
+	files   *watch.Watcher
+	runner  *converge.Runner
+	expect  *converge.Expectations
+	cache   *converge.Cache
+	modules []beacons.Module
+
+	inputs chan Input
+	core   *Core
+	conn   connection
+	depths depths
+	chunks chunks
+}
+
+// New opens everything that a minion needs. Close it by running it to its end.
+func New(opt Options) (*Minion, error) {
+	c := opt.Config
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	m := &Minion{cfg: c, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs)}
+	var err error
+	if m.key, err = identity.LoadOrCreate(filepath.Join(c.DataDir, "minion.key")); err != nil {
+		return nil, err
+	}
+	if m.trust, err = loadTrust(c); err != nil {
+		return nil, err
+	}
+	m.outbox, err = outbox.Open(filepath.Join(c.DataDir, "outbox.db"), outbox.Options{MaxBytes: int64(c.Outbox), Random: rand.Uint64, Log: m.log})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.openRunner(opt.States); err != nil {
+		return nil, errors.Join(err, m.outbox.Close())
+	}
+	if m.files, err = watch.New(m.log); err != nil {
+		return nil, errors.Join(err, m.outbox.Close())
+	}
+	return m, nil
+}
+
+// Run is the minion's life, in the order of an event's: watch, outbox, uplink; then jobs and converge. It returns when ctx
+// ends, with nil, or when something fails that cannot be mended.
+func (m *Minion) Run(ctx context.Context) error {
+	defer m.outbox.Close()
+	defer m.files.Close()
+	grains, err := collectGrains(m.cfg)
+	if err != nil {
+		return fmt.Errorf("grains: %w", err)
+	}
+	m.core = NewCore(CoreOptions{ID: m.cfg.ID, Version: m.version, Grains: grains, Permit: m.permit, Jitter: rand.Float64})
+	m.log.Info("minion starts", "id", m.cfg.ID, "key", m.key.Fingerprint(), "master", m.cfg.Master.String())
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.loop(ctx, g) })
+	g.Go(func() error { return m.announce(ctx) })
+	for _, b := range m.cfg.beacons {
+		g.Go(func() error { return m.watch(ctx, b) })
+	}
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return err
+}
+
+// Key is the minion's fingerprint.
+func (m *Minion) Key() identity.Fingerprint { return m.key.Fingerprint() }
+
+// announce fires the event of the start.
+func (m *Minion) announce(ctx context.Context) error {
+	_, err := m.fire(ctx, outbox.Tx{}, wire.Event{Tag: "brine/minion/" + m.cfg.ID + "/start"}, map[string]string{"version": m.version})
+	return err
+}
+
+// Fire makes an event of a program on this host durable and gives its id.
+func (m *Minion) Fire(ctx context.Context, tag string, data event.Data, by string) (event.ID, error) {
+	if err := event.CheckTag(tag); err != nil {
+		return event.ID{}, err
+	}
+	if event.IsReserved(tag) {
+		return event.ID{}, fmt.Errorf("tag %q: below %s only Brine's own code fires", tag, event.Reserved)
+	}
+	seq, err := m.commit(ctx, outbox.Tx{Events: []wire.Event{{Tag: tag, Data: data, By: by}}})
+	if err != nil {
+		return event.ID{}, err
+	}
+	return event.ID{Origin: m.cfg.ID, Inc: m.outbox.State().Inc, Seq: seq}, nil
+}
+
+func (m *Minion) fire(ctx context.Context, tx outbox.Tx, e wire.Event, data any) (uint64, error) {
+	var err error
+	if e.Data, err = event.Encode(data); err != nil {
+		return 0, err
+	}
+	tx.Events = append(tx.Events, e)
+	return m.commit(ctx, tx)
+}
+
+// commit makes a transaction durable and tells the core of its events.
+func (m *Minion) commit(ctx context.Context, tx outbox.Tx) (first uint64, err error) {
+	first, err = m.outbox.Commit(tx)
+	if err != nil {
+		return 0, err
+	}
+	if n := uint64(len(tx.Events)); n > 0 {
+		m.input(ctx, Appended{Next: first + n})
+	}
+	return first, nil
+}
+
+// input hands the core an input, unless the minion is stopping.
+func (m *Minion) input(ctx context.Context, in Input) {
+	select {
+	case m.inputs <- in:
+	case <-ctx.Done():
+	}
+}
+
+// loop drives the core. What an output answers at once is the next input.
+func (m *Minion) loop(ctx context.Context, g *errgroup.Group) error {
+	defer m.conn.close("the minion stops")
+	memory, err := m.memory()
+	if err != nil {
+		return err
+	}
+	pending := []Input{Started{Memory: memory}}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		for len(pending) > 0 {
+			in := pending[0]
+			pending = pending[1:]
+			for _, out := range m.core.Step(time.Now(), in) {
+				answers, err := m.do(ctx, g, out)
+				if err != nil {
+					return err
+				}
+				pending = append(pending, answers...)
+			}
+		}
+		if at := m.core.Wake(); !at.IsZero() {
+			timer.Reset(time.Until(at))
+		}
+		select {
+		case in := <-m.inputs:
+			pending = append(pending[:0], in)
+		case <-timer.C:
+			pending = append(pending[:0], Tick{})
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// memory is what the outbox remembers.
+func (m *Minion) memory() (Memory, error) {
+	s := m.outbox.State()
+	mem := Memory{Inc: s.Inc, First: s.First, Next: s.Next, Acked: s.Acked, Done: map[string]Done{}}
+	err := m.outbox.EachDone(func(d outbox.Done) error {
+		mem.Done[d.JID] = Done{Attempt: d.Attempt, Inc: d.Inc, Seq: d.Seq}
+		return nil
+	})
+	return mem, err
+}
+
+// depths remembers how deep in a chain of causes the events are that jobs of late answer, so that what Brine's own writes fire
+// carries it on.
+type depths struct {
+	mu    sync.Mutex
+	of    map[string]uint8
+	order []string
+}
+
+const maxDepths = 1024
+
+func (d *depths) set(cause event.ID, depth uint8) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.of == nil {
+		d.of = map[string]uint8{}
+	}
+	key := cause.String()
+	if _, ok := d.of[key]; !ok {
+		d.order = append(d.order, key)
+		if len(d.order) > maxDepths {
+			delete(d.of, d.order[0])
+			d.order = d.order[1:]
+		}
+	}
+	d.of[key] = depth
+}
+
+func (d *depths) get(cause string) uint8 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.of[cause]
+}

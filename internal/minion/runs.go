@@ -1,0 +1,250 @@
+package minion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"brine/internal/converge"
+	"brine/internal/event"
+	"brine/internal/job"
+	"brine/internal/outbox"
+	"brine/internal/wire"
+	"brine/states"
+)
+
+// Bounds of what runs keep on disk.
+const (
+	maxCacheBytes = 1 << 30 // content, besides what the last applied low state needs
+	maxKeptBytes  = 256 << 20
+)
+
+func (m *Minion) openRunner(modules []states.Module) error {
+	var err error
+	m.expect = converge.NewExpectations()
+	if m.cache, err = converge.OpenCache(filepath.Join(m.cfg.DataDir, "content"), maxCacheBytes, m.get); err != nil {
+		return fmt.Errorf("content cache: %w", err)
+	}
+	m.runner, err = converge.NewRunner(converge.Options{
+		Root: m.cfg.Root, Modules: modules, Content: m.cache, Expect: m.expect,
+		Quarantine: filepath.Join(m.cfg.DataDir, "quarantine"), MaxQuarantine: maxKeptBytes, Log: m.log,
+	})
+	return err
+}
+
+// permit is the one place that decides whether this minion does what it is asked.
+func (m *Minion) permit(j *wire.Job) error {
+	if err := m.cfg.Allow.Permits(j.Fun); err != nil {
+		return err
+	}
+	if j.Low == nil {
+		return nil
+	}
+	for _, l := range j.Low.States {
+		if err := m.cfg.Allow.PermitsState(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run carries out one job and makes its result durable, as an event.
+func (m *Minion) run(ctx context.Context, in Run) error {
+	j := in.Job
+	m.depths.set(j.Cause, j.Depth)
+	r := job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, Test: j.Test, Rule: j.Rule, Started: time.Now()}
+	switch {
+	case j.Fun == job.TestPing:
+		r.OK = true
+	case j.Low == nil:
+		r.Error = "the job came without a low state"
+	default:
+		r.Hash = j.Low.Hash
+		ctx, cancel := context.WithDeadline(ctx, in.Deadline)
+		r.States = m.runner.Run(ctx, *j.Low, j.Test, j.Cause)
+		cancel()
+		r.OK, r.Error = verdict(r.States)
+	}
+	if ctx.Err() != nil {
+		return nil // the minion stops: the job was not finished, and comes again
+	}
+	r.Took = time.Since(r.Started)
+	var applied *job.LowState
+	if j.Low != nil && !j.Test && r.OK {
+		applied = j.Low
+	}
+	return m.finish(ctx, j, r, applied)
+}
+
+// verdict sums up the states: all well, or the first that failed.
+func verdict(results []job.StateResult) (bool, string) {
+	for _, s := range results {
+		if !s.OK {
+			return false, s.Fun + ": " + s.Name + ": " + s.Comment
+		}
+	}
+	return true, ""
+}
+
+func (m *Minion) refuse(ctx context.Context, in Refuse) error {
+	m.log.Warn("job refused", "jid", in.Job.JID, "fun", in.Job.Fun, "reason", in.Reason)
+	return m.finish(ctx, in.Job, job.Result{
+		JID: in.Job.JID, Attempt: in.Job.Attempt, Fun: in.Job.Fun, Test: in.Job.Test, Rule: in.Job.Rule,
+		Refused: true, Error: in.Reason, Started: time.Now()}, nil)
+}
+
+// finish commits a result: as the event that tells it, and as done, so that the job is not started again.
+func (m *Minion) finish(ctx context.Context, j *wire.Job, r job.Result, applied *job.LowState) error {
+	data, err := encodeResult(r)
+	if err != nil {
+		return err
+	}
+	return m.tell(ctx, outbox.Done{JID: j.JID, Attempt: j.Attempt, Result: data, Cause: j.Cause, Depth: j.Depth}, applied)
+}
+
+// encodeResult drops what a result can do without until it fits an event: first diffs, then the states that are as wanted.
+func encodeResult(r job.Result) (event.Data, error) {
+	data, err := event.Encode(r)
+	if err == nil {
+		return data, nil
+	}
+	kept := r.States[:0:0]
+	for _, s := range r.States {
+		for i := range s.Changes {
+			s.Changes[i].Diff = ""
+		}
+		if !s.OK || len(s.Changes) > 0 {
+			kept = append(kept, s)
+		}
+	}
+	r.States = kept
+	if data, err = event.Encode(r); err == nil {
+		return data, nil
+	}
+	r.Error = strings.TrimSpace(fmt.Sprintf("%s (the results of %d states do not fit an event)", r.Error, len(r.States)))
+	r.States = nil
+	return event.Encode(r)
+}
+
+func (m *Minion) tell(ctx context.Context, d outbox.Done, applied *job.LowState) error {
+	tx := reserveTx(wire.Event{Tag: "brine/job/" + d.JID + "/ret/" + m.cfg.ID, Causes: []event.ID{d.Cause}, Depth: d.Depth, Data: d.Result})
+	tx.Done, tx.Applied = &d, applied
+	seq, err := m.commit(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("result of job %s: %w", d.JID, err)
+	}
+	if applied != nil {
+		m.cache.Pin(hashes(applied))
+	}
+	m.input(ctx, Finished{JID: d.JID, Done: Done{Attempt: d.Attempt, Inc: m.outbox.State().Inc, Seq: seq}})
+	return nil
+}
+
+// recall tells a result again.
+func (m *Minion) recall(ctx context.Context, jid string) error {
+	d, ok, err := m.outbox.Done(jid)
+	if err != nil || !ok {
+		m.log.Warn("the result of a finished job is gone", "jid", jid, "error", err)
+		return nil
+	}
+	return m.tell(ctx, d, nil)
+}
+
+// reserveTx may use what the outbox keeps back for results.
+func reserveTx(e wire.Event) outbox.Tx { return outbox.Tx{Events: []wire.Event{e}, Reserve: true} }
+
+func hashes(low *job.LowState) []string {
+	var list []string
+	for _, l := range low.States {
+		for _, c := range l.Content {
+			list = append(list, c.Hash)
+		}
+	}
+	return list
+}
+
+// chunks hands arriving content to the one who waits for it. One piece is asked for at a time.
+type chunks struct {
+	one  sync.Mutex // held by the one who asks
+	mu   sync.Mutex
+	want wire.Get
+	got  chan chunkOrError
+}
+
+type chunkOrError struct {
+	chunk *wire.Chunk
+	err   error
+}
+
+func (c *chunks) deliver(chunk *wire.Chunk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.got != nil && c.want.Hash == chunk.Hash && c.want.Offset == chunk.Offset {
+		c.got <- chunkOrError{chunk: chunk}
+		c.got = nil
+	}
+}
+
+func (c *chunks) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.got != nil {
+		c.got <- chunkOrError{err: err}
+		c.got = nil
+	}
+}
+
+func (c *chunks) expect(get wire.Get) chan chunkOrError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.want, c.got = get, make(chan chunkOrError, 1)
+	return c.got
+}
+
+// chunkTimeout is how long a piece of content may take.
+const chunkTimeout = 30 * time.Second
+
+// get fetches one piece of content from the master.
+func (m *Minion) get(ctx context.Context, hash string, offset int64) (data []byte, size int64, err error) {
+	m.chunks.one.Lock()
+	defer m.chunks.one.Unlock()
+	get := wire.Get{Hash: hash, Offset: offset}
+	got := m.chunks.expect(get)
+	if err := m.sendAny(&get); err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
+	defer cancel()
+	select {
+	case r := <-got:
+		switch {
+		case r.err != nil:
+			return nil, 0, fmt.Errorf("the session ended: %w", r.err)
+		case r.chunk.Error != "":
+			return nil, 0, errors.New(r.chunk.Error)
+		}
+		return r.chunk.Data, r.chunk.Size, nil
+	case <-ctx.Done():
+		m.chunks.fail(ctx.Err())
+		return nil, 0, fmt.Errorf("the master did not send it: %w", ctx.Err())
+	}
+}
+
+// sendAny sends on whatever connection there is.
+func (m *Minion) sendAny(msg wire.Message) error {
+	m.conn.mu.Lock()
+	p := m.conn.peer
+	m.conn.mu.Unlock()
+	if p == nil {
+		return errors.New("there is no session with the master")
+	}
+	raw, err := wire.Encode(msg)
+	if err != nil {
+		return err
+	}
+	return p.Send(raw)
+}
