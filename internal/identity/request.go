@@ -1,9 +1,7 @@
 package identity
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
 	"unicode/utf8"
 
 	"brine/internal/event"
@@ -101,31 +99,4 @@ func checkText(what, s string, limit int) error {
 		}
 	}
 	return nil
-}
-
-// WriteMessage sends one encoded Request or Verdict: its length in two bytes, big-endian, and itself, in one write.
-func WriteMessage(w io.Writer, msg []byte) error {
-	if len(msg) == 0 || len(msg) > MaxRequest {
-		return fmt.Errorf("enrol: message has %d bytes; want 1 to %d", len(msg), MaxRequest)
-	}
-	b := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg)))
-	_, err := w.Write(append(b, msg...))
-	return err
-}
-
-// ReadMessage reads what WriteMessage sent. It takes no memory for a length past MaxRequest. The caller sets the deadline.
-func ReadMessage(r io.Reader) ([]byte, error) {
-	var head [2]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
-	}
-	n := int(binary.BigEndian.Uint16(head[:]))
-	if n == 0 || n > MaxRequest {
-		return nil, fmt.Errorf("enrol: message claims %d bytes; want 1 to %d", n, MaxRequest)
-	}
-	msg := make([]byte, n)
-	if _, err := io.ReadFull(r, msg); err != nil {
-		return nil, fmt.Errorf("enrol: message of %d bytes: %w", n, err)
-	}
-	return msg, nil
 }

@@ -3,7 +3,6 @@ package identity
 import (
 	"bytes"
 	"encoding/hex"
-	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -152,28 +151,6 @@ func TestGrainsThatDoNotFitAreLeftOut(t *testing.T) {
 	}
 	if q, err := DecodeRequest(b); err != nil || q.Grains != nil || q.ID != "web1" {
 		t.Errorf("%+v, %v", q, err)
-	}
-}
-
-func TestMessages(t *testing.T) {
-	var pipe bytes.Buffer
-	for _, msg := range [][]byte{{1}, bytes.Repeat([]byte{7}, MaxRequest)} {
-		if err := WriteMessage(&pipe, msg); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := ReadMessage(&pipe); err != nil || !bytes.Equal(got, msg) {
-			t.Errorf("%d bytes: %d, %v", len(msg), len(got), err)
-		}
-	}
-	for _, msg := range [][]byte{nil, make([]byte, MaxRequest+1)} {
-		if err := WriteMessage(io.Discard, msg); err == nil {
-			t.Errorf("%d bytes can be sent", len(msg))
-		}
-	}
-	for _, b := range []string{"", "00", "0000", "1001", "ffff", "0002 01"} {
-		if got, err := ReadMessage(bytes.NewReader(unhex(t, b))); err == nil {
-			t.Errorf("%s reads as % x", b, got)
-		}
 	}
 }
 
