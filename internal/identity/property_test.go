@@ -93,6 +93,17 @@ func TestAnyHistory(t *testing.T) {
 				}
 				took(c)
 			},
+			"forget a token": func(t *rapid.T) {
+				held := r.Tokens()
+				if len(held) == 0 {
+					t.Skip("none is held")
+				}
+				c, err := r.DeleteToken(rapid.SampledFrom(held).Draw(t, "token").Name, "ada")
+				if err != nil {
+					t.Fatal(err)
+				}
+				took(c)
+			},
 			"time": func(t *rapid.T) {
 				now = now.Add(time.Duration(rapid.IntRange(1, 4000).Draw(t, "seconds")) * time.Second)
 			},
