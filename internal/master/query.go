@@ -94,7 +94,7 @@ func (m *Master) Submit(ctx context.Context, t target.Target, fun string, args j
 }
 
 // Jobs lists jobs.
-func (m *Master) Jobs(q eventlog.JobQuery) ([]job.Job, error) { return m.store.Jobs(q) }
+func (m *Master) Jobs(q eventlog.JobQuery) iter.Seq2[job.Job, error] { return m.store.Jobs(q) }
 
 // Job is what is known of one job: a record for each target.
 func (m *Master) Job(jid string) ([]job.Job, error) {

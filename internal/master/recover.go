@@ -29,15 +29,18 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 	if r.Cursor, err = m.store.Cursor(); err != nil {
 		return fmt.Errorf("cursor: %w", err)
 	}
-	marks, err := m.store.HighWaters()
-	if err != nil {
-		return fmt.Errorf("high-water marks: %w", err)
-	}
-	for _, hw := range marks {
+	for hw, err := range m.store.HighWaters() {
+		if err != nil {
+			return fmt.Errorf("high-water marks: %w", err)
+		}
 		r.HighWaters = append(r.HighWaters, HighWater{Minion: hw.Minion, Inc: hw.Inc, Seq: hw.Seq, Sum: hw.Sum, Updated: hw.Updated})
 	}
-	if r.Jobs, err = m.store.Jobs(eventlog.JobQuery{Open: true}); err != nil {
-		return fmt.Errorf("jobs: %w", err)
+	for j, err := range m.store.Jobs(eventlog.JobQuery{Open: true}) {
+		if err != nil {
+			m.log.Error("an open job cannot be read, and is not carried out", "error", err)
+			continue
+		}
+		r.Jobs = append(r.Jobs, j)
 	}
 	if m.registry, err = m.keys(); err != nil {
 		return err

@@ -84,12 +84,7 @@ func (c *Core) expire() {
 		}
 	}
 	for _, d := range c.opt.Reactor.Due(c.now) {
-		c.own(ownEvent{tag: "brine/reactor/" + d.Rule + "/timer", data: timerData{Key: d.Key, At: d.At.UTC().Format(time.RFC3339Nano)}})
+		tag, data := d.Event()
+		c.own(ownEvent{tag: tag, data: data, causes: d.Causes, depth: d.Depth})
 	}
-}
-
-// timerData is the data of brine/reactor/<rule>/timer.
-type timerData struct {
-	Key string `json:"key"`
-	At  string `json:"at"`
 }

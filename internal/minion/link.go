@@ -142,10 +142,13 @@ func (m *Minion) dial(ctx context.Context, num uint64) {
 	m.input(ctx, failed)
 }
 
+// maxEnrolGrains leaves room in a request for the rest of it.
+const maxEnrolGrains = identity.MaxRequest / 2
+
 // enrol asks for the key to be accepted, and says what came of it.
 func (m *Minion) enrol(ctx context.Context, addr string) (identity.VerdictStatus, error) {
 	req := identity.Request{ID: m.cfg.ID, Version: m.version, Proto: wire.Proto, Grains: m.core.opt.Grains}
-	if len(req.Grains) > identity.MaxGrains {
+	if len(req.Grains) > maxEnrolGrains {
 		req.Grains = nil // they come with the greeting
 	}
 	if m.cfg.JoinToken != "" {

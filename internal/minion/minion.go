@@ -47,6 +47,7 @@ type Minion struct {
 	runner  *converge.Runner
 	expect  *converge.Expectations
 	cache   *converge.Cache
+	keeper  *converge.Quarantine
 	modules []beacons.Module
 
 	inputs chan Input
@@ -201,9 +202,8 @@ func (m *Minion) loop(ctx context.Context, g *errgroup.Group) error {
 func (m *Minion) memory() (Memory, error) {
 	s := m.outbox.State()
 	mem := Memory{Inc: s.Inc, First: s.First, Next: s.Next, Acked: s.Acked, Done: map[string]Done{}}
-	err := m.outbox.EachDone(func(d outbox.Done) error {
-		mem.Done[d.JID] = Done{Attempt: d.Attempt, Inc: d.Inc, Seq: d.Seq}
-		return nil
+	err := m.outbox.EachDone(func(jid string, attempt int) {
+		mem.Done[jid] = Done{Attempt: attempt, Inc: s.Inc, Seq: s.Next - 1} // at the latest
 	})
 	return mem, err
 }

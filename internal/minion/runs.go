@@ -19,37 +19,41 @@ import (
 
 // Bounds of what runs keep on disk.
 const (
-	maxCacheBytes = 1 << 30 // content, besides what the last applied low state needs
-	maxKeptBytes  = 256 << 20
+	maxKeptBytes = 256 << 20 // of what writes have pushed aside
+	maxKeptFiles = 1024
 )
 
 func (m *Minion) openRunner(modules []states.Module) error {
 	var err error
-	m.expect = converge.NewExpectations()
-	if m.cache, err = converge.OpenCache(filepath.Join(m.cfg.DataDir, "content"), maxCacheBytes, m.get); err != nil {
+	m.expect = converge.NewExpectations(converge.DefaultExpectations)
+	m.cache, err = converge.OpenCache(filepath.Join(m.cfg.DataDir, "content"), converge.CacheOptions{Get: m.get, Log: m.log})
+	if err != nil {
 		return fmt.Errorf("content cache: %w", err)
 	}
-	m.runner, err = converge.NewRunner(converge.Options{
-		Root: m.cfg.Root, Modules: modules, Content: m.cache, Expect: m.expect,
-		Quarantine: filepath.Join(m.cfg.DataDir, "quarantine"), MaxQuarantine: maxKeptBytes, Log: m.log,
-	})
-	return err
+	m.keeper, err = converge.OpenQuarantine(filepath.Join(m.cfg.DataDir, "quarantine"), maxKeptBytes, maxKeptFiles, time.Now)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	m.runner = &converge.Runner{
+		Root: m.cfg.Root, Modules: modules, Content: m.cache, Expectations: m.expect, Quarantine: m.keeper,
+		Allow: &m.cfg.Allow, Log: m.log,
+	}
+	low, ok, err := m.outbox.Applied()
+	if err != nil {
+		return err
+	}
+	if ok {
+		m.cache.Pin(hashes(&low))
+	}
+	return nil
 }
 
 // permit is the one place that decides whether this minion does what it is asked.
 func (m *Minion) permit(j *wire.Job) error {
-	if err := m.cfg.Allow.Permits(j.Fun); err != nil {
+	if err := m.cfg.Allow.Permits(j.Fun); err != nil || j.Low == nil {
 		return err
 	}
-	if j.Low == nil {
-		return nil
-	}
-	for _, l := range j.Low.States {
-		if err := m.cfg.Allow.PermitsState(l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.cfg.Allow.PermitsLow(*j.Low)
 }
 
 // run carries out one job and makes its result durable, as an event.
@@ -103,7 +107,7 @@ func (m *Minion) finish(ctx context.Context, j *wire.Job, r job.Result, applied 
 	if err != nil {
 		return err
 	}
-	return m.tell(ctx, outbox.Done{JID: j.JID, Attempt: j.Attempt, Result: data, Cause: j.Cause, Depth: j.Depth}, applied)
+	return m.tell(ctx, j.JID, j.Attempt, outcome{Cause: j.Cause, Depth: j.Depth, Data: data}, applied)
 }
 
 // encodeResult drops what a result can do without until it fits an event: first diffs, then the states that are as wanted.
@@ -130,28 +134,43 @@ func encodeResult(r job.Result) (event.Data, error) {
 	return event.Encode(r)
 }
 
-func (m *Minion) tell(ctx context.Context, d outbox.Done, applied *job.LowState) error {
-	tx := reserveTx(wire.Event{Tag: "brine/job/" + d.JID + "/ret/" + m.cfg.ID, Causes: []event.ID{d.Cause}, Depth: d.Depth, Data: d.Result})
-	tx.Done, tx.Applied = &d, applied
+// outcome is all that is needed to tell the result of a job again.
+type outcome struct {
+	Cause event.ID   `json:"cause"`
+	Depth uint8      `json:"depth"`
+	Data  event.Data `json:"data"` // of the event
+}
+
+func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, applied *job.LowState) error {
+	tx := reserveTx(wire.Event{Tag: "brine/job/" + jid + "/ret/" + m.cfg.ID, Causes: []event.ID{o.Cause}, Depth: o.Depth, Data: o.Data})
+	kept, err := event.Encode(o)
+	if err != nil { // it fits the event and not the record: only that it was done is remembered
+		m.log.Warn("the result cannot be told a second time", "jid", jid, "error", err)
+	}
+	tx.Done, tx.Applied = &outbox.Done{JID: jid, Attempt: attempt, Result: kept}, applied
 	seq, err := m.commit(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("result of job %s: %w", d.JID, err)
+		return fmt.Errorf("result of job %s: %w", jid, err)
 	}
 	if applied != nil {
 		m.cache.Pin(hashes(applied))
 	}
-	m.input(ctx, Finished{JID: d.JID, Done: Done{Attempt: d.Attempt, Inc: m.outbox.State().Inc, Seq: seq}})
+	m.input(ctx, Finished{JID: jid, Done: Done{Attempt: attempt, Inc: m.outbox.State().Inc, Seq: seq}})
 	return nil
 }
 
 // recall tells a result again.
 func (m *Minion) recall(ctx context.Context, jid string) error {
 	d, ok, err := m.outbox.Done(jid)
-	if err != nil || !ok {
+	var o outcome
+	if err == nil && ok {
+		err = event.Data(d.Result).Decode(&o)
+	}
+	if err != nil || !ok || o.Cause.IsZero() {
 		m.log.Warn("the result of a finished job is gone", "jid", jid, "error", err)
 		return nil
 	}
-	return m.tell(ctx, d, nil)
+	return m.tell(ctx, jid, d.Attempt, o, nil)
 }
 
 // reserveTx may use what the outbox keeps back for results.
