@@ -145,3 +145,31 @@ func TestKey(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The minion keeps the hash of what was last applied: it must follow every field, and never change by itself.
+func TestHashStates(t *testing.T) {
+	base := func() []Low {
+		return []Low{{ID: "i", SLS: "s", Fun: "f", Name: "n", Args: event.Data{1}, Require: []int{0}, Content: []Content{{Hash: "h", Size: 1}}}, {}}
+	}
+	if got, want := HashStates(base()), "2b63b1952883ff454991c5673f07d388f63f67bafcaec3f43147e7ba9f8ef321"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	seen := map[string]string{HashStates(base()): "nothing"}
+	for what, change := range map[string]func(*Low){
+		"id": func(l *Low) { l.ID = "x" }, "sls": func(l *Low) { l.SLS = "x" }, "fun": func(l *Low) { l.Fun = "x" }, "name": func(l *Low) { l.Name = "x" },
+		"args": func(l *Low) { l.Args = nil }, "require": func(l *Low) { l.Require = []int{1} }, "no require": func(l *Low) { l.Require = nil },
+		"content": func(l *Low) { l.Content[0].Hash = "x" }, "size": func(l *Low) { l.Content[0].Size = 2 }, "no content": func(l *Low) { l.Content = nil },
+		"texts run together": func(l *Low) { l.ID, l.SLS = "is", "" },
+	} {
+		states := base()
+		change(&states[0])
+		hash := HashStates(states)
+		if other, dup := seen[hash]; dup {
+			t.Errorf("%s and %s have one hash", what, other)
+		}
+		seen[hash] = what
+	}
+	if HashStates(base()[:1]) == HashStates(base()) {
+		t.Error("the number of states does not count")
+	}
+}

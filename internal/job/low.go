@@ -1,10 +1,17 @@
 package job
 
-import "brine/internal/event"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+
+	"brine/internal/event"
+)
 
 // LowState is what the master compiled for one minion: every state in the order to run, with nothing left to look up.
 type LowState struct {
-	Hash   string   `json:"hash"`   // SHA-256, hex, of the encoded States: equal work has equal hashes
+	Hash   string   `json:"hash"`   // HashStates: equal work has equal hashes
 	States []Low    `json:"states"` // in the order to run
 	Source []string `json:"source"` // the SLS it was compiled from
 }
@@ -28,3 +35,33 @@ type Content struct {
 
 // Key names the state in messages and in the results, as Salt does in short: file.managed: /etc/motd.
 func (l Low) Key() string { return l.Fun + ": " + l.Name }
+
+// HashStates is the Hash of a low state: SHA-256, hex, of every field of every state, each text preceded by its length, each list
+// by its count.
+func HashStates(states []Low) string {
+	h := sha256.New()
+	var num [binary.MaxVarintLen64]byte
+	count := func(n int64) { h.Write(num[:binary.PutVarint(num[:], n)]) }
+	text := func(s string) {
+		count(int64(len(s)))
+		io.WriteString(h, s)
+	}
+	count(int64(len(states)))
+	for _, l := range states {
+		text(l.ID)
+		text(l.SLS)
+		text(l.Fun)
+		text(l.Name)
+		text(string(l.Args))
+		count(int64(len(l.Require)))
+		for _, i := range l.Require {
+			count(int64(i))
+		}
+		count(int64(len(l.Content)))
+		for _, c := range l.Content {
+			text(c.Hash)
+			count(c.Size)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
