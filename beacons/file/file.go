@@ -1,0 +1,130 @@
+// Package file is the beacon that sees what becomes of files and folders: written, replaced, removed, made, given another
+// owner or mode, while it runs or while it did not. It owns the comparison of what is there with what was last seen, and must never
+// know a rule, a state or the bus.
+//
+// One change is one event. A file is told once nobody has it open for writing, which is known within a fraction of a
+// millisecond after it was closed, and at the latest when its settle time is over.
+//
+// Cost: one kernel watch (about 1 KiB of kernel memory) for each folder on the way to a path, and for each folder of a tree; about 300
+// bytes of memory for each file; reading a file whose stamps have changed; one lstat(2) a file for each periodic comparison.
+// Permissions: reading what is watched. Without root, or CAP_LEASE, files of other owners cannot be asked for writers, so that they are told when the
+// settle time is over; of what may not be read, content is compared by size and modification time, and sha256 is empty.
+// While a file is asked for writers, for some microseconds, a program that opens it for writing is made to wait, one that does so with
+// O_NONBLOCK may be refused with EWOULDBLOCK.
+// It cannot see: who made a change; access times, ACLs and extended attributes; at once what inotify does not tell (a write through
+// mmap or through a hard link in another folder, a change by another machine on a network file system), only at the next periodic comparison;
+// a change that was undone before it was looked at.
+package file
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"brine/beacons"
+)
+
+//go:embed sample.yaml
+var sample string
+
+const (
+	// DefaultSettle is how long a file may stay open for writing, or a name be gone, before that is told as it is.
+	DefaultSettle = 50 * time.Millisecond
+	// DefaultEvery is the time between two comparisons of everything, the net below the events.
+	DefaultEvery = time.Minute
+	// MaxSettle bounds settle.
+	MaxSettle = time.Minute
+	// MinEvery and MaxEvery bound every, where it is not 0.
+	MinEvery = time.Second
+	// MaxEvery is one week.
+	MaxEvery = 7 * 24 * time.Hour
+	// MaxPaths bounds the configured paths.
+	MaxPaths = 10_000
+)
+
+// Module describes the beacon "file".
+func Module() beacons.Module {
+	return beacons.Module{
+		Name:   "file",
+		Sample: sample,
+		Data:   Data{},
+		Config: func() beacons.Config { return &Config{} },
+	}
+}
+
+// Config is what stands below "file:".
+type Config struct {
+	Paths map[string]Options `yaml:"paths,required"`
+}
+
+// Options are those of one path. What is nil has its default.
+type Options struct {
+	Recurse bool           `yaml:"recurse"` // a folder with everything below it; else its direct entries
+	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells removals and intermediate contents at once
+	Every   *time.Duration `yaml:"every"`   // DefaultEvery; 0s never compares but at the start
+}
+
+func (o Options) settle() time.Duration { return or(o.Settle, DefaultSettle) }
+func (o Options) every() time.Duration  { return or(o.Every, DefaultEvery) }
+
+func or(d *time.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return *d
+}
+
+// Validate tells everything that is wrong with the configuration.
+func (c *Config) Validate() error {
+	var faults []error
+	if len(c.Paths) == 0 {
+		faults = append(faults, errors.New("paths: names no path to watch"))
+	}
+	if len(c.Paths) > MaxPaths {
+		faults = append(faults, fmt.Errorf("paths: %d paths; at most %d (watch folders instead)", len(c.Paths), MaxPaths))
+	}
+	for _, p := range c.sorted() {
+		if err := c.Paths[p].validate(p); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (o Options) validate(p string) error {
+	switch {
+	case !path.IsAbs(p):
+		return fmt.Errorf("paths: %q is not absolute", p)
+	case path.Clean(p) != p:
+		return fmt.Errorf("paths: %q is not in its shortest form, %q", p, path.Clean(p))
+	case strings.ContainsRune(p, 0):
+		return fmt.Errorf("paths: %q holds a zero byte", p)
+	case p == "/" && o.Recurse:
+		return fmt.Errorf("paths: %q: recurse would watch the kernel's own files; name the folders below it", p)
+	case slices.Contains([]string{"proc", "sys"}, strings.Split(p, "/")[1]):
+		return fmt.Errorf("paths: %q is the kernel's own: it tells nothing of changes there", p)
+	}
+	if s := o.settle(); s < 0 || s > MaxSettle {
+		return fmt.Errorf("paths: %q: settle is %s; want 0s to %s", p, s, MaxSettle)
+	}
+	if e := o.every(); e != 0 && (e < MinEvery || e > MaxEvery) {
+		return fmt.Errorf("paths: %q: every is %s; want 0s (never) or %s to %s", p, e, MinEvery, MaxEvery)
+	}
+	return nil
+}
+
+// Beacon makes the beacon.
+func (c *Config) Beacon(env beacons.Env) beacons.Beacon { return &beacon{config: c, env: env} }
+
+func (c *Config) sorted() []string {
+	paths := make([]string, 0, len(c.Paths))
+	for p := range c.Paths {
+		paths = append(paths, p)
+	}
+	slices.Sort(paths)
+	return paths
+}

@@ -1,0 +1,416 @@
+package file
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"brine/beacons"
+)
+
+func paths(p ...string) *Config {
+	c := &Config{Paths: map[string]Options{}}
+	for _, p := range p {
+		tree := strings.HasSuffix(p, "/**")
+		c.Paths[strings.TrimSuffix(p, "/**")] = Options{Recurse: tree}
+	}
+	return c
+}
+
+// Each way of changing a file is exactly one event with the right change.
+func TestOneChangeIsOneEvent(t *testing.T) {
+	f := "etc/motd"
+	at := func(dir string) string { return filepath.Join(dir, f) }
+	for _, c := range []struct {
+		way  string
+		want string
+		do   func(t *testing.T, dir string)
+	}{
+		{"written in place", "modified", func(t *testing.T, d string) { put(t, at(d), "other\n") }},
+		{"appended", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo more >> "+f) }},
+		{"truncated", "modified", func(t *testing.T, d string) { must(t, os.Truncate(at(d), 0)) }},
+		{"echo >", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > "+f) }},
+		{"written in three parts", "modified", func(t *testing.T, d string) {
+			command(t, d, "sh", "-c", "exec 3> "+f+"; echo a >&3; sleep 0.005; echo b >&3; sleep 0.005; echo c >&3")
+		}},
+		{"sed -i", "modified", func(t *testing.T, d string) { command(t, d, "sed", "-i", "s/hello/other/", f) }},
+		{"mv over", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > new; mv new "+f) }},
+		{"cp over", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > new; cp new "+f) }},
+		{"rm", "removed", func(t *testing.T, d string) { command(t, d, "rm", f) }},
+		{"rm and created", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; echo other > "+f) }},
+		{"rm and created as it was", "", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; echo hello > "+f) }},
+		{"changed and put back at once", "", func(t *testing.T, d string) {
+			command(t, d, "sh", "-c", "exec 3>> "+f+"; echo x >&3; truncate -s 6 "+f)
+		}},
+		{"touched", "", func(t *testing.T, d string) { command(t, d, "touch", f) }},
+		{"chmod", "attributes", func(t *testing.T, d string) { must(t, os.Chmod(at(d), 0o600)) }},
+		{"chmod to what it is", "", func(t *testing.T, d string) { must(t, os.Chmod(at(d), 0o644)) }},
+		{"replaced by a link", "modified", func(t *testing.T, d string) { command(t, d, "ln", "-sf", "../new", f) }},
+		{"replaced by a folder", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; mkdir "+f) }},
+		{"replaced by a fifo", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; mkfifo "+f) }},
+		{"folder removed", "removed", func(t *testing.T, d string) { command(t, d, "rm", "-r", "etc") }},
+		{"folder removed and remade", "modified", func(t *testing.T, d string) {
+			command(t, d, "sh", "-c", "rm -r etc; mkdir etc; echo other > "+f)
+		}},
+		{"folder moved away", "removed", func(t *testing.T, d string) { command(t, d, "mv", "etc", "away") }},
+		{"folder moved away and back", "", func(t *testing.T, d string) { command(t, d, "sh", "-c", "mv etc away; mv away etc") }},
+		{"vim", "modified", vim("auto")},
+		{"vim, backupcopy=yes", "modified", vim("yes")},
+		{"vim, backupcopy=no", "modified", vim("no")},
+		{"chown", "attributes", func(t *testing.T, d string) {
+			if os.Getuid() != 0 {
+				t.Skip("needs root")
+			}
+			must(t, os.Chown(at(d), 12345, 12345))
+		}},
+	} {
+		t.Run(c.way, func(t *testing.T) {
+			root := t.TempDir()
+			must(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
+			put(t, at(root), "hello\n")
+			l := begin(t, root, newStore(), paths("/etc/motd"))
+			c.do(t, root)
+			var want []string
+			if c.want != "" {
+				want = []string{c.want + " /etc/motd"}
+			}
+			if got := l.changes(); !slices.Equal(got, want) {
+				t.Errorf("told %q, want %q", got, want)
+			}
+			put(t, filepath.Join(root, "kept"), "") // and it still sees what comes after
+			command(t, root, "sh", "-c", "mkdir -p etc; rm -rf etc/motd; echo last > etc/motd")
+			l.until(t, "the next change", func() bool { return len(l.signals) > 0 })
+		})
+	}
+}
+
+func vim(backupcopy string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		if _, err := exec.LookPath("vim"); err != nil {
+			t.Skip("no vim here")
+		}
+		command(t, dir, "vim", "-u", "NONE", "-es", "-c", "set backup backupcopy="+backupcopy, "-c", "%s/hello/other/", "-c", "wq", "etc/motd")
+	}
+}
+
+func TestWhatAnEventSays(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
+	must(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte(fmt.Sprintf("first:x:%d:%d::/:\n", os.Getuid(), os.Getgid())), 0o644))
+	must(t, os.WriteFile(filepath.Join(root, "etc/group"), []byte(fmt.Sprintf("team:x:%d:\n", os.Getgid())), 0o644))
+	put(t, filepath.Join(root, "etc/motd"), "hello\n")
+	must(t, os.Chmod(filepath.Join(root, "etc/motd"), 0o755|os.ModeSetuid))
+	l := begin(t, root, newStore(), paths("/etc/motd"))
+	command(t, root, "sh", "-c", "echo other > new; mv new etc/motd; ")
+	l.until(t, "the change", func() bool { return len(l.signals) == 1 })
+	s := l.take()[0]
+	d := s.Data.(Data)
+	before := Stat{Type: "file", Size: 6, Mode: "4755", User: "first", Group: "team", SHA256: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"}
+	if s.Tag != "etc/motd" || d.Path != "/etc/motd" || *d.Before != before || d.After.Mode != "0644" || d.After.Size != 6 || d.Actor != nil || s.Own || s.Time.IsZero() {
+		t.Errorf("signal %+v\nbefore %+v\nafter %+v", s, d.Before, d.After)
+	}
+}
+
+func TestFolders(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir -p flat/sub tree/sub; echo 1 > flat/a; echo 1 > flat/sub/b; echo 1 > tree/a; echo 1 > tree/sub/b")
+	l := begin(t, root, newStore(), paths("/flat", "/tree/**"))
+	for _, c := range []struct {
+		do   string
+		want []string
+	}{
+		{"echo 2 > flat/a; echo 2 > flat/sub/b", []string{"modified /flat/a"}},
+		{"echo 2 > tree/a; echo 2 > tree/sub/b", []string{"modified /tree/a", "modified /tree/sub/b"}},
+		{"echo 1 > flat/new; echo 1 > tree/sub/new", []string{"created /flat/new", "created /tree/sub/new"}},
+		{"echo 1 > flat/tmp; mv flat/tmp flat/a", []string{"modified /flat/a"}},
+		{"echo 1 > tree/tmp; rm tree/tmp", nil},
+		{"mkdir tree/empty; mkdir -p tree/x/y; echo 1 > tree/x/y/z", []string{"created /tree/empty", "created /tree/x/y/z"}},
+		{"chmod 700 tree/sub", []string{"attributes /tree/sub"}},
+		{"ln -s a tree/l; mkfifo tree/p", []string{"created /tree/l", "created /tree/p"}},
+		{"ln -sfn b tree/l", []string{"modified /tree/l"}},
+		{"mv tree/x tree/w", []string{"created /tree/w/y/z", "removed /tree/x", "removed /tree/x/y", "removed /tree/x/y/z"}},
+		{"rm -r tree/w", []string{"removed /tree/w", "removed /tree/w/y", "removed /tree/w/y/z"}},
+		{"rm -r flat", []string{"removed /flat", "removed /flat/a", "removed /flat/new", "removed /flat/sub"}},
+		{"mkdir flat; echo 3 > flat/a", []string{"created /flat", "created /flat/a"}},
+	} {
+		command(t, root, "sh", "-c", c.do)
+		got := l.changes()
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%s: told %q, want %q", c.do, got, c.want)
+		}
+	}
+}
+
+// 500 files made in 50 new folders as fast as the machine can are 500 events.
+func TestNewFoldersAtFullSpeed(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(root, "tree"), 0o755))
+	l := begin(t, root, newStore(), paths("/tree/**"))
+	want := map[string]bool{}
+	for i := range 50 {
+		dir := fmt.Sprintf("/tree/d%d", i)
+		must(t, os.Mkdir(l.at(dir), 0o755))
+		for j := range 10 {
+			p := fmt.Sprintf("%s/f%d", dir, j)
+			put(t, l.at(p), "x")
+			want["created "+p] = true
+		}
+	}
+	got := l.changes()
+	for _, g := range got {
+		if !want[g] {
+			t.Errorf("told %q, which is too many or twice", g)
+		}
+		delete(want, g)
+	}
+	if len(got) != 500 || len(want) != 0 {
+		t.Errorf("told %d, missing %v", len(got), want)
+	}
+}
+
+// The most specific of several configured paths tells a change, once.
+func TestOverlappingPaths(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir -p etc/ssh/deep; echo 1 > etc/ssh/conf; echo 1 > etc/ssh/deep/x; echo 1 > etc/motd")
+	l := begin(t, root, newStore(), paths("/etc/**", "/etc/ssh", "/etc/ssh/conf"))
+	command(t, root, "sh", "-c", "echo 2 > etc/ssh/conf; echo 2 > etc/ssh/deep/x; echo 2 > etc/motd")
+	got := l.changes()
+	if slices.Sort(got); !slices.Equal(got, []string{"modified /etc/motd", "modified /etc/ssh/conf", "modified /etc/ssh/deep/x"}) {
+		t.Errorf("told %q", got)
+	}
+}
+
+// What happened while the beacon did not run is told as its net change when it starts.
+func TestChangesWhileDown(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir tree; echo 1 > tree/same; echo 1 > tree/mod; echo 1 > tree/gone; echo 1 > tree/mode; echo 1 > tree/back")
+	s := newStore()
+	conf := func() *Config { return paths("/tree/**", "/later", "/motd") }
+	l := begin(t, root, s, conf())
+	if got := l.changes(); got != nil {
+		t.Errorf("told at the first start: %q", got)
+	}
+	l.stop()
+	command(t, root, "sh", "-c", `echo 2 > tree/mod; rm tree/gone; chmod 600 tree/mode; echo 1 > tree/new; echo 1 > later
+		echo 2 > tree/back; echo 1 > tree/back; touch tree/same`)
+	l = begin(t, root, s, conf())
+	got := l.changes()
+	want := []string{"attributes /tree/mode", "created /later", "created /tree/new", "modified /tree/mod", "removed /tree/gone"}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("told after the restart: %q, want %q", got, want)
+	}
+	l.stop()
+	if got := begin(t, root, s, conf()).changes(); got != nil {
+		t.Errorf("told after another restart: %q", got)
+	}
+}
+
+// Options that change what is covered make no events, and what is covered no more is forgotten.
+func TestChangedOptions(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir -p tree/sub; echo 1 > tree/a; echo 1 > tree/sub/b")
+	s := newStore()
+	for _, p := range []string{"/tree", "/tree/**", "/tree/sub/b", "/tree"} {
+		l := begin(t, root, s, paths(p))
+		if got := l.changes(); got != nil {
+			t.Errorf("%s: told %q", p, got)
+		}
+		l.stop()
+	}
+	if s.kept[keyEntry+"/tree/sub/b"] != nil || s.kept[keyRoot+"/tree/sub/b"] != nil || s.kept[keyEntry+"/tree/a"] == nil {
+		t.Errorf("kept %q", s.kept)
+	}
+}
+
+// Brine's own writes are told, marked with their cause; anything else is not marked.
+func TestOwnWrites(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "f"), "wanted")
+	hash := "7e7071a9b0e60e9b1a2ff7a3b4e9b1d7" // wrong on purpose, set below
+	var own beacons.Expected
+	s := newStore()
+	l := begin(t, root, s, paths("/f"), func(e *beacons.Env) {
+		e.Own = func(p string) (beacons.Expected, bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return own, p == "/f"
+		}
+	})
+	set := func(e beacons.Expected) { s.mu.Lock(); own = e; s.mu.Unlock() }
+	next := func(text string) beacons.Signal {
+		t.Helper()
+		if text == "" {
+			must(t, os.Remove(l.at("/f")))
+		} else {
+			put(t, l.at("/f"), text)
+		}
+		l.until(t, "the change to "+text, func() bool { return len(l.signals) == 1 })
+		return l.take()[0]
+	}
+	set(beacons.Expected{SHA256: hash, UID: -1, GID: -1, Cause: "c0", State: "file.managed"})
+	if g := next("drift"); g.Own || g.Data.(Data).State != "file.managed" {
+		t.Errorf("another's write: %+v", g)
+	}
+	sha := l.sum("wanted")
+	set(beacons.Expected{SHA256: sha, Mode: 0o644, UID: os.Getuid(), GID: os.Getgid(), Cause: "c1", State: "file.managed"})
+	if g := next("wanted"); !g.Own || g.Cause != "c1" {
+		t.Errorf("own write: %+v", g)
+	}
+	set(beacons.Expected{SHA256: l.sum("again"), Mode: 0o600, UID: -1, GID: -1, Cause: "c2"})
+	if g := next("again"); g.Own || g.Cause != "" {
+		t.Errorf("right content, wrong mode: %+v", g)
+	}
+	set(beacons.Expected{Absent: true, Cause: "c3"})
+	if g := next(""); !g.Own || g.Cause != "c3" {
+		t.Errorf("own removal: %+v", g)
+	}
+}
+
+// A full outbox loses nothing: the net change is told when there is room.
+func TestFailingFire(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir tree; echo 1 > tree/a; echo 1 > tree/b; echo 1 > tree/c")
+	s := newStore()
+	l := begin(t, root, s, paths("/tree/**"))
+	s.mu.Lock()
+	s.fail = errFull
+	fires := s.fires
+	s.mu.Unlock()
+	command(t, root, "sh", "-c", "echo 2 > tree/a; echo 2 > tree/b; rm tree/c")
+	s.until(t, "a refusal", func() bool { return s.fires > fires })
+	command(t, root, "sh", "-c", "echo 3 > tree/a; echo 1 > tree/b")
+	s.until(t, "more refusals", func() bool { return s.fires > fires+3 })
+	s.mu.Lock()
+	s.fail = nil
+	s.mu.Unlock()
+	s.until(t, "the net change", func() bool { return len(s.signals) >= 2 })
+	got := l.changes()
+	if slices.Sort(got); !slices.Equal(got, []string{"modified /tree/a", "removed /tree/c"}) {
+		t.Errorf("told %q", got)
+	}
+}
+
+// What inotify does not tell is found by the periodic comparison.
+func TestHardLinkElsewhere(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir etc elsewhere; echo 1 > etc/f; ln etc/f elsewhere/g")
+	every := MinEvery
+	c := &Config{Paths: map[string]Options{"/etc/f": {Every: &every}}}
+	l := begin(t, root, newStore(), c)
+	command(t, root, "sh", "-c", "echo 2 > elsewhere/g")
+	l.until(t, "the change", func() bool { return len(l.signals) == 1 })
+	if d := l.take()[0].Data.(Data); d.Change != Modified || d.Path != "/etc/f" {
+		t.Errorf("told %+v", d)
+	}
+}
+
+// A configured link is followed: its target's content counts, and so does where it leads.
+func TestConfiguredLink(t *testing.T) {
+	root := t.TempDir()
+	command(t, root, "sh", "-c", "mkdir v1 v2; echo 1 > v1/conf; echo 2 > v2/conf; ln -s v1 data; ln -s data/conf conf")
+	l := begin(t, root, newStore(), paths("/conf"))
+	for _, do := range []string{"echo 3 > v1/conf", "ln -s v2 tmp; mv -T tmp data", "echo 4 > v2/conf", "ln -sfn v1/conf conf"} {
+		command(t, root, "sh", "-c", do)
+		if got := l.changes(); !slices.Equal(got, []string{"modified /conf"}) {
+			t.Errorf("%s: told %q", do, got)
+		}
+	}
+}
+
+// A file that is too large to be read at once delays no other, and is told when it has been read.
+func TestBigFile(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "big"), "")
+	l := begin(t, root, newStore(), paths("/big"))
+	must(t, os.Truncate(l.at("/big"), 4*bigFile))
+	l.until(t, "the big file", func() bool { return len(l.signals) == 1 })
+	d := l.take()[0].Data.(Data)
+	if d.After.Size != 4*bigFile || d.After.SHA256 != "3b6a07d0d404fab4e23b6d34bc6696a6a312dd92821332385e5af7c01c421351" {
+		t.Errorf("told %+v", d.After)
+	}
+	must(t, os.Chmod(l.at("/big"), 0o600))
+	if got := l.changes(); !slices.Equal(got, []string{"attributes /big"}) {
+		t.Errorf("told %q", got)
+	}
+}
+
+// A writer that never closes is told when the settle time is over.
+func TestWriterThatStays(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "log"), "")
+	l := begin(t, root, newStore(), paths("/log"))
+	f, err := os.OpenFile(l.at("/log"), os.O_WRONLY, 0)
+	must(t, err)
+	defer f.Close()
+	_, err = f.WriteString("first")
+	must(t, err)
+	l.until(t, "the first line", func() bool { return len(l.signals) == 1 })
+	if d := l.take()[0].Data.(Data); d.After.Size != 5 {
+		t.Errorf("told %+v", d.After)
+	}
+}
+
+// Lost notes are told with their reason, and everything is compared.
+func TestLostNotes(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "f"), "1")
+	n := &deaf{}
+	l := &life{store: newStore(), t: t, root: root}
+	stop := beginDeaf(t, l, n, paths("/f"))
+	defer stop()
+	put(t, l.at("/f"), "2")
+	n.note(beacons.Note{Path: l.at("/f"), Rescan: true, Lost: "overflow"})
+	l.until(t, "both", func() bool { return len(l.signals) == 2 })
+	for _, s := range l.take() {
+		d := s.Data.(Data)
+		switch s.Tag {
+		case "rescan":
+			if d.Change != Rescan || d.Reason != "overflow" || d.Path != "/f" {
+				t.Errorf("told %+v", d)
+			}
+		case "f":
+			if d.Change != Modified {
+				t.Errorf("told %+v", d)
+			}
+		default:
+			t.Errorf("tag %q", s.Tag)
+		}
+	}
+}
+
+// A path that the kernel will not tell of is said to be so, once, and still compared.
+func TestUnwatched(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "f"), "1")
+	l := &life{store: newStore(), t: t, root: root}
+	c := paths("/f")
+	every := MinEvery
+	c.Paths["/f"] = Options{Every: &every}
+	stop := beginDeaf(t, l, &deaf{err: fmt.Errorf("raise fs.inotify.max_user_watches")}, c)
+	defer stop()
+	put(t, l.at("/f"), "2")
+	l.until(t, "both", func() bool { return len(l.signals) == 2 })
+	got := l.take()
+	if d := got[0].Data.(Data); got[0].Tag != Unwatched || d.Change != Unwatched || !strings.Contains(d.Reason, "max_user_watches") {
+		t.Errorf("told %+v", got[0])
+	}
+	if d := got[1].Data.(Data); d.Change != Modified {
+		t.Errorf("told %+v", d)
+	}
+}
+
+func TestSettleZeroTellsRemovalAtOnce(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "f"), "1")
+	zero := time.Duration(0)
+	l := begin(t, root, newStore(), &Config{Paths: map[string]Options{"/f": {Settle: &zero}}})
+	must(t, os.Remove(l.at("/f")))
+	l.until(t, "the removal", func() bool { return len(l.signals) == 1 })
+	put(t, l.at("/f"), "1")
+	l.until(t, "its return", func() bool { return len(l.signals) == 2 })
+}

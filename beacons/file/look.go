@@ -1,0 +1,309 @@
+package file
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"brine/beacons"
+)
+
+const (
+	// firstLook and lastLook bound the time until a file that somebody is writing is looked at again: it doubles.
+	firstLook = 200 * time.Microsecond
+	lastLook  = 5 * time.Millisecond
+	// firstRetry and lastRetry bound the time until a signal that could not be made durable is tried again: it doubles.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 10 * time.Second
+	// maxBatch bounds the signals that are made durable at once, and maxSet the baselines without a signal.
+	maxBatch = 256
+	maxSet   = 4096
+)
+
+// item is a path that may have changed.
+type item struct {
+	root   *root
+	path   string
+	noted  time.Time // by the host's clock; zero: found by comparing
+	since  time.Time
+	due    time.Time
+	wait   time.Duration // until the next look, while somebody writes
+	fails  int           // times that it could not be made durable
+	silent bool          // only sets the baseline
+	known  digest        // of a big file
+	spread bool          // the files of a folder that is gone have been touched
+	settle time.Duration // doubles each time that a file had to be told while it was being written
+}
+
+// touch makes sure that a path is looked at, now.
+func (r *run) touch(t *root, p string, silent bool) *item {
+	now := time.Now()
+	it := r.items[p]
+	if it == nil {
+		it = &item{root: t, path: p, since: now, silent: silent, settle: t.options.settle()}
+		if silent {
+			t.silent++
+		}
+		r.items[p] = it
+		r.order = append(r.order, it)
+	}
+	if it.fails == 0 || it.due.IsZero() {
+		it.due = now
+	}
+	return it
+}
+
+func (r *run) drop(it *item) {
+	delete(r.items, it.path)
+	if it.silent {
+		it.root.silent--
+	}
+}
+
+// finding is a look that is to be made durable.
+type finding struct {
+	it     *item
+	after  record
+	signal beacons.Signal
+	busy   bool // it goes on changing: look again
+}
+
+// work looks at all items that are due, oldest first, and makes durable what it finds.
+func (r *run) work() {
+	if time.Now().After(r.retry) {
+		r.flush()
+	}
+	var batch []finding
+	order := r.order
+	r.order = nil // takes what is touched meanwhile
+	for _, it := range order {
+		if r.ctx.Err() != nil || time.Now().Before(it.due) {
+			continue
+		}
+		f, found := r.look(it)
+		if !found {
+			continue
+		}
+		if it.fails > 0 { // alone, so that it holds up no other
+			r.commit([]finding{f})
+			continue
+		}
+		if batch = append(batch, f); len(batch) == maxBatch {
+			r.commit(batch)
+			batch = batch[:0]
+		}
+	}
+	r.commit(batch)
+	order = slices.DeleteFunc(order, func(it *item) bool { return r.items[it.path] != it })
+	r.order = append(order, r.order...)
+	r.complete()
+	if time.Now().After(r.retry) {
+		r.flush()
+	}
+}
+
+// complete remembers the roots that have their whole baseline now.
+func (r *run) complete() {
+	if r.ctx.Err() != nil {
+		return
+	}
+	r.fresh = slices.DeleteFunc(r.fresh, func(t *root) bool {
+		if t.silent == 0 && (t.fresh || t.deeper) {
+			t.fresh, t.deeper = false, false
+			r.set = append(r.set, t.marker())
+		}
+		return !t.fresh && !t.deeper
+	})
+}
+
+// look decides about one item: it is as it was, it must be looked at again later, or there is something to tell.
+func (r *run) look(it *item) (f finding, found bool) {
+	before := it.root.entries[it.path]
+	end := it.since.Add(it.settle)
+	patient := time.Now().Before(end)
+	s, err := r.host.observe(r.ctx, it.path, before, patient, it.path == it.root.path, it.known)
+	if err != nil {
+		r.log.Warn("a path cannot be looked at", "path", it.path, "error", err)
+		r.drop(it)
+		return f, false
+	}
+	if s.torn || patient && (s.moving || s.writers == some) {
+		it.again(end)
+		return f, false
+	}
+	if s.big {
+		r.readBig(it, s.stamps)
+		return f, false
+	}
+	if before.Kind == directory && s.Kind != directory && !it.spread {
+		r.spread(it)
+	}
+	f = finding{it: it, after: s.record, busy: s.moving || s.writers == some}
+	what := change(before, s.record)
+	switch {
+	case it.silent && s.Kind != absent, !patient && r.toldByContent(it, what, s.record):
+		what = ""
+	case what == "":
+		if s.Kind != absent {
+			it.root.entries[it.path] = s.record // newer stamps
+		}
+		r.drop(it)
+		return f, false
+	case patient && r.waits(it, what, s):
+		it.due = end
+		return f, false
+	}
+	f.signal = r.signal(it, what, before, s.record)
+	return f, true
+}
+
+// spread has everything looked at that was in a folder: when it is moved away, only its own name is noted.
+func (r *run) spread(it *item) {
+	it.spread = true
+	for p := range it.root.entries {
+		if strings.HasPrefix(p, slashed(it.path)) {
+			below := r.touch(it.root, p, false)
+			below.noted, below.since = it.noted, it.since
+		}
+	}
+}
+
+// again plans the next look at what is being written, not after end.
+func (it *item) again(end time.Time) {
+	it.wait = min(max(2*it.wait, firstLook), lastLook)
+	it.due = time.Now().Add(it.wait)
+	if now := time.Now(); end.After(now) && end.Before(it.due) {
+		it.due = end
+	}
+}
+
+// waits reports whether a change may be half of one, so that its settle time is waited out: what is gone may come back (editors
+// rename and write anew), what is new in a folder may be temporary, and what cannot be asked for writers may have some.
+func (r *run) waits(it *item, what string, s sight) bool {
+	switch what {
+	case Removed:
+		return true
+	case Created:
+		return it.path != it.root.path || s.writers == cantAsk
+	case Modified:
+		return s.writers == cantAsk
+	}
+	return false
+}
+
+// toldByContent reports whether a new folder below a configured one needs no event of its own: the files in it are told.
+func (r *run) toldByContent(it *item, what string, after record) bool {
+	if what != Created || after.Kind != directory || it.path == it.root.path || !it.root.options.Recurse {
+		return false
+	}
+	empty := true
+	_ = r.host.entries(it.path, func(string) bool { empty = false; return false })
+	return !empty
+}
+
+// signal describes a change; what empty: only the baseline is set.
+func (r *run) signal(it *item, what string, before, after record) beacons.Signal {
+	key := keyEntry + it.path
+	s := beacons.Signal{Set: []beacons.KV{{Key: key}}}
+	if after.Kind != absent {
+		s.Set[0].Value = after.encode()
+	}
+	if what == "" {
+		return s
+	}
+	d := Data{Path: text(it.path), Change: what, Before: before.view(r.owners), After: after.view(r.owners)}
+	if r.env.Own != nil {
+		if e, ok := r.env.Own(it.path); ok {
+			d.State = e.State
+			if after.matches(e) {
+				s.Own, s.Cause = true, e.Cause
+			}
+		}
+	}
+	s.Tag, s.Data, s.Time = pathTag(it.path), d, it.noted
+	if s.Time.IsZero() {
+		s.Time = r.env.Now()
+	}
+	return s
+}
+
+// commit makes findings durable, all or none. What fails keeps its old baseline, and the net change is told later.
+func (r *run) commit(batch []finding) {
+	if len(batch) == 0 {
+		return
+	}
+	signals := make([]beacons.Signal, len(batch))
+	for i, f := range batch {
+		signals[i] = f.signal
+	}
+	err := r.fire(r.ctx, signals...)
+	for _, f := range batch {
+		if err != nil {
+			f.it.fails++
+			f.it.due = time.Now().Add(retryAfter(f.it.fails))
+			continue
+		}
+		if f.after.Kind == absent {
+			delete(f.it.root.entries, f.it.path)
+		} else {
+			f.it.root.entries[f.it.path] = f.after
+		}
+		r.drop(f.it)
+		if f.busy {
+			r.touch(f.it.root, f.it.path, false).settle = min(max(2*f.it.settle, DefaultSettle), MaxSettle)
+		}
+	}
+	if err != nil && r.ctx.Err() == nil {
+		r.log.Warn("changes could not be kept; they are told later", "changes", len(batch), "error", err)
+	}
+}
+
+func retryAfter(fails int) time.Duration {
+	return min(firstRetry<<min(fails-1, 16), lastRetry)
+}
+
+// flush makes durable what belongs to no file.
+func (r *run) flush() {
+	for len(r.extra)+len(r.set) > 0 {
+		e, s := min(len(r.extra), maxBatch), min(len(r.set), maxSet)
+		signals := append([]beacons.Signal{}, r.extra[:e]...)
+		if s > 0 {
+			signals = append(signals, beacons.Signal{Set: r.set[:s:s]})
+		}
+		if err := r.fire(r.ctx, signals...); err != nil {
+			r.fails++
+			r.retry = time.Now().Add(retryAfter(r.fails))
+			return
+		}
+		r.fails, r.extra, r.set = 0, r.extra[e:], r.set[s:]
+	}
+}
+
+// readBig has a big file read beside the loop, one at a time.
+func (r *run) readBig(it *item, at stamps) {
+	it.due = time.Now().Add(DefaultSettle)
+	if r.reading != nil {
+		return
+	}
+	flags := unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+	if it.path != it.root.path {
+		flags |= unix.O_NOFOLLOW
+	}
+	f, err := r.host.open(it.path, flags)
+	if err != nil {
+		return // gone: seen at the next look
+	}
+	st, err := fstat(f)
+	if err != nil || kindOf(st.Mode) != regular || st.Ino != at.Ino {
+		f.Close()
+		return
+	}
+	r.reading = it
+	it.due = time.Now().Add(MaxEvery) // the digest wakes it
+	go func() {
+		defer f.Close()
+		r.digests <- read(r.ctx, f, &st)
+	}()
+}
