@@ -27,7 +27,7 @@ type run struct {
 	tick    time.Time        // of the next periodic comparison
 	fresh   []*root          // whose baseline is not complete yet
 	items   map[string]*item // what is to be looked at
-	order   []string         // of items, oldest first; may hold some that are gone
+	order   []*item          // the same, oldest first
 	extra   []beacons.Signal // signals that belong to no file
 	set     []beacons.KV     // baselines that belong to no signal
 	retry   time.Time        // when extra and set are tried again
