@@ -224,12 +224,16 @@ func (o *Outbox) view(fn func(*bolt.Tx) error) error {
 	if err := o.isBroken(); err != nil {
 		return err
 	}
-	return guard(func() error { return o.db.View(fn) })
+	err := guard(func() error { return o.db.View(fn) })
+	if p := (*panicError)(nil); errors.As(err, &p) {
+		return o.fail(err)
+	}
+	return err
 }
 
-// fail ends the use of the file: bbolt has panicked on it and cannot be trusted with it any more.
+// fail ends the use of the file: bbolt has panicked on it and cannot be trusted with it any more. Open will inspect it.
 func (o *Outbox) fail(err error) error {
-	err = fmt.Errorf("%w: %v; restart to have it inspected", ErrDamaged, err)
+	err = fmt.Errorf("%w: %v (hint: the file is inspected when it is opened again)", ErrDamaged, err)
 	o.mu.Lock()
 	o.broken = err
 	o.mu.Unlock()
