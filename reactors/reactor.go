@@ -2,6 +2,7 @@ package reactors
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,6 +151,7 @@ func (r *Reactor) throttled(rule *rule, t *trigger, s *scope, now int64) Verdict
 		return v
 	}
 	if w != nil && len(w.held) > 0 { // over, and its timer's event is still to come: that will find nothing
+		v.Causes = slices.Clone(w.causes)
 		v.Decisions = append(v.Decisions, w.taken(v.Decisions, s.event.Minion)...)
 		v.Why += fmt.Sprintf("; with it runs what %d events before were held back for", w.count)
 	}
@@ -212,7 +214,7 @@ func (r *Reactor) timer(e *event.Event, now int64) (Verdict, bool) {
 	}
 	v := Verdict{Rule: name, Outcome: Fired, Decisions: w.taken(nil, ""),
 		Why: fmt.Sprintf("the window by %s has ended; %d events were held back", w.key, w.count)}
-	if rule := r.set.byName[name]; rule.within > 0 {
+	if rule := r.set.byName[name]; rule.within > 0 && rule.print == w.print {
 		r.t.open(rule, w.key, now)
 	} else {
 		r.t.drop(w)

@@ -44,6 +44,7 @@ type Verdict struct {
 	Outcome   Outcome    `json:"outcome"`
 	Why       string     `json:"why"` // one sentence, at most some hundred characters
 	Decisions []Decision `json:"decisions,omitempty"`
+	Causes    []event.ID `json:"causes,omitempty"` // of the decisions, beside the event: those held back before it
 }
 
 // Decision is one thing to do. Several decisions of a verdict with the same Step are for different targets and have equal Args;
