@@ -62,6 +62,20 @@ func (n *Node) With(key string, value *Node) *Node {
 	return n.asMap(append(m.pairs, Pair{k, value}))
 }
 
+// WithoutItem is a list without its i-th entry.
+func (n *Node) WithoutItem(i int) *Node {
+	l := *n
+	l.items = append(append([]*Node(nil), n.items[:i]...), n.items[i+1:]...)
+	return &l
+}
+
+// At is the node in another's place.
+func (n *Node) At(place *Node) *Node {
+	m := *n
+	m.file, m.line, m.column = place.File(), place.Line(), place.Column()
+	return &m
+}
+
 // Keys are the keys that Decode knows of the struct that into points to.
 func Keys(into any) []string {
 	var names []string
