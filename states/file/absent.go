@@ -84,6 +84,13 @@ func (a *Absent) Apply(ctx context.Context, env states.Env, changes states.Chang
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if a.last == nil {
+		now, err := a.look(ctx, env)
+		if err != nil {
+			return err
+		}
+		a.last = &now
+	}
 	dir, name, err := hostfs.Parent(env.Root, a.Name, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -107,7 +114,7 @@ func (a *Absent) Apply(ctx context.Context, env states.Env, changes states.Chang
 		}
 		return a.removable(got)
 	}
-	if err != nil || a.last == nil || !got.Same(a.last.Info) {
+	if err != nil || !got.Same(a.last.Info) {
 		env.Displaced(a.Name, aside.Temp())
 	}
 	if err := aside.Discard(); err != nil {

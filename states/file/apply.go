@@ -16,6 +16,9 @@ func (m *Managed) Apply(ctx context.Context, env states.Env, changes states.Chan
 	if len(changes) == 0 {
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	w, err := m.want()
 	if err != nil {
 		return err
