@@ -1,6 +1,7 @@
 package reactors
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -113,7 +114,7 @@ func (x *expr) values(e ast.Expr, seen interpreter.EvalState) []string {
 		if v, ok := seen.Value(e.ID()); ok && isPath(e) {
 			text, err := cel.ExprToString(e, x.ast.NativeRep().SourceInfo())
 			line := clip(text, maxPart) + " = " + show(v)
-			if err == nil && text != "true" && text != "false" && !contains(out, line) {
+			if err == nil && text != "true" && text != "false" && !slices.Contains(out, line) {
 				out = append(out, line)
 			}
 			return
@@ -134,15 +135,6 @@ func (x *expr) values(e ast.Expr, seen interpreter.EvalState) []string {
 	}
 	walk(e)
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // isPath reports whether an expression names a value: data.actor.exe, grains['pool'], data.?actor.?exe.orValue(...).
