@@ -128,7 +128,7 @@ func (r *reader) rejection() (x Rejection) {
 		case 2:
 			x.Reason = r.text()
 		default:
-			r.skip(1)
+			r.skip(3)
 		}
 	}
 	f.need(r, 1, 2)

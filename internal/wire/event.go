@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"brine/internal/event"
 )
@@ -90,12 +91,18 @@ func CheckEvent(e Event) error {
 	if err == nil {
 		err = checkUTF8(3, e.Tag)
 	}
+	for _, c := range e.Causes {
+		if err == nil {
+			err = checkID(5, c)
+		}
+	}
 	if err != nil {
 		return eventFault(err)
 	}
 	return nil
 }
 
+// check is what is left to check once the kinds of the fields and the texts of the causes are known to be right.
 func (e *Event) check() *Error {
 	if e.Seq == 0 {
 		return fault(CodeBound, 1, "sequences begin at 1")
@@ -108,11 +115,6 @@ func (e *Event) check() *Error {
 	}
 	if len(e.Causes) > event.MaxCauses {
 		return fault(CodeBound, 5, "%d causes; at most %d", len(e.Causes), event.MaxCauses)
-	}
-	for _, c := range e.Causes {
-		if err := checkID(5, c); err != nil {
-			return err
-		}
 	}
 	if len(e.Data) > event.MaxData {
 		return fault(CodeBound, 8, "data has %d bytes; at most %d", len(e.Data), event.MaxData)
@@ -132,15 +134,15 @@ func (r *reader) causes() []event.ID {
 	return ids
 }
 
-// id reads the text of an event's id. It must be the one text that the id has.
+// id reads the text of an event's id. It must be the one text that the id has: the sequence without a zero in front.
 func (r *reader) id() event.ID {
 	s := r.text()
 	if r.err != nil {
 		return event.ID{}
 	}
 	id, err := event.ParseID(s)
-	if err == nil && id.String() != s {
-		err = errors.New("not as it is written")
+	if err == nil && (id.IsZero() || s[strings.LastIndexByte(s, ':')+1] == '0') {
+		err = errors.New("empty, or a sequence not as it is written")
 	}
 	if err != nil {
 		r.fail(CodeValue, "event id %.300q: %v", s, err)

@@ -65,13 +65,14 @@ func (f *fields) need(r *reader, keys ...uint64) {
 
 // names walks a map whose keys are texts: the parts of a low state.
 type names struct {
-	left int
-	name []byte
-	last []byte // the encoded key before
-	seen int    // known names that were there
+	left  int
+	depth int // of its values
+	name  []byte
+	last  []byte // the encoded key before
+	seen  int    // known names that were there
 }
 
-func (r *reader) names() names { return names{left: r.pairs()} }
+func (r *reader) names(depth int) names { return names{left: r.pairs(), depth: depth} }
 
 func (n *names) next(r *reader) bool {
 	if n.left == 0 || r.err != nil {
@@ -96,7 +97,7 @@ func (n *names) next(r *reader) bool {
 // skip passes over the value of an unknown name.
 func (n *names) skip(r *reader) {
 	n.seen--
-	r.skip(1)
+	r.skip(n.depth)
 }
 
 // need wants that as many known names were there; none can be there twice.

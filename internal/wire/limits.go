@@ -19,7 +19,7 @@ const (
 	MaxEvent = event.MaxData + event.MaxTag + 8<<10
 
 	maxFields  = 64 // pairs in the map of one message, event or part of one
-	maxNesting = 16 // of arrays and maps in a field that this version does not know
+	maxNesting = 16 // of items within a message, its map being 0
 	cutReason  = 512
 )
 

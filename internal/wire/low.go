@@ -11,7 +11,7 @@ const lowField = 9
 // low reads a low state. Its parts are maps with names as keys, as they are in JSON.
 func (r *reader) low() *job.LowState {
 	low := &job.LowState{}
-	n := r.names()
+	n := r.names(2)
 	for n.next(r) {
 		switch string(n.name) {
 		case "hash":
@@ -29,7 +29,7 @@ func (r *reader) low() *job.LowState {
 }
 
 func (r *reader) state() (s job.Low) {
-	n := r.names()
+	n := r.names(4)
 	for n.next(r) {
 		switch string(n.name) {
 		case "id":
@@ -55,7 +55,7 @@ func (r *reader) state() (s job.Low) {
 }
 
 func (r *reader) content() (c job.Content) {
-	n := r.names()
+	n := r.names(6)
 	for n.next(r) {
 		switch string(n.name) {
 		case "hash":
