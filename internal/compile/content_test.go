@@ -143,6 +143,31 @@ func TestEditsInOneTickAreSeen(t *testing.T) {
 	}
 }
 
+func TestStampsAreTrustedWhenSettled(t *testing.T) {
+	at := time.Unix(1000, 5e6)
+	for _, tt := range []struct {
+		what         string
+		mtime, ctime time.Time
+		want         bool
+	}{
+		{"long ago", at.Add(-time.Hour), at.Add(-time.Hour), true},
+		{"within a tick", at.Add(-settleTick), at.Add(-settleTick), false},
+		{"changed just now, with its time set back", at.Add(-time.Hour), at.Add(-time.Millisecond), false},
+		{"from the future", at.Add(time.Hour), at.Add(-time.Hour), false},
+		{"a second ago, on a file system of whole seconds", time.Unix(999, 0), time.Unix(999, 0), false},
+		{"a minute ago, on a file system of whole seconds", time.Unix(940, 0), time.Unix(940, 0), true},
+	} {
+		if got := (stamp{mtime: tt.mtime.UnixNano(), ctime: tt.ctime.UnixNano()}).settled(at); got != tt.want {
+			t.Errorf("%s: %v", tt.what, got)
+		}
+	}
+	c := newContentCache()
+	c.put(contentKey{"d", "f"}, cachedHash{content: job.Content{Hash: "h"}})
+	if _, ok := c.get(contentKey{"d", "f"}, stamp{}); ok {
+		t.Error("a stamp that is not settled is trusted")
+	}
+}
+
 func TestUnchangedFilesAreNotReadAgain(t *testing.T) {
 	dir := tree(t, map[string]string{"s.sls": sourced, "f": "one"})
 	c := newCompiler(t, dir)

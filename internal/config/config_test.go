@@ -179,3 +179,12 @@ func TestDecodeKeepsDefaultsApart(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestStringsTakesOneOrMany(t *testing.T) {
+	for text, want := range map[string]string{"a": "a", "[a, b]": "a, b", "~": "default", "[]": ""} {
+		got := Strings{"default"}
+		if f := parse(t, text).Decode(&got); len(f) > 0 || got.String() != want {
+			t.Errorf("%s: %v, %v", text, got, f)
+		}
+	}
+}
