@@ -15,11 +15,11 @@ const MaxFaults = 100
 
 // Fault is one thing that is wrong in a file.
 type Fault struct {
-	File   string
-	Line   int // from 1; 0 when the fault is of the file as a whole
-	Column int // from 1, in characters
-	Msg    string
-	Hint   string // what to do about it; may be empty
+	File   string `json:"file"`
+	Line   int    `json:"line"`   // from 1; 0 when the fault is of the file as a whole
+	Column int    `json:"column"` // from 1, in characters
+	Msg    string `json:"msg"`
+	Hint   string `json:"hint,omitempty"` // what to do about it; may be empty
 }
 
 // String is file:line:column: message (hint).
