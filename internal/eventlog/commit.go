@@ -8,7 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// slowCommit is how long a commit may take before the log is told.
+// slowCommit is how long a commit may take before the log is told, once a commit.
 const slowCommit = time.Second
 
 // Commit makes the batch durable, in one synced write. When it returns nil, the events of the batch are readable and
@@ -40,14 +40,14 @@ func (l *Log) write(b *Batch, sync bool) error {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
 	}
-	begin := time.Now()
+	slow := time.AfterFunc(slowCommit, func() {
+		l.log.Warn("event log: a commit is slow: the disk, or the store behind with its work", "waiting", slowCommit)
+	})
+	defer slow.Stop()
 	b.done = true
 	if err := errors.Join(b.b.Commit(&pebble.WriteOptions{Sync: sync}), b.b.Close()); err != nil {
 		l.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return l.broken
-	}
-	if d := time.Since(begin); d > slowCommit {
-		l.log.Warn("event log: a commit was slow", "took", d, "events", len(b.entries), "bytes", b.Size())
 	}
 	if n := len(b.entries); n > 0 {
 		l.received = b.entries[n-1].received

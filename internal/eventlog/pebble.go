@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -12,7 +13,7 @@ import (
 )
 
 // storeOptions fits Pebble to one writer of ascending keys, little memory and an idle master.
-func storeOptions(o Options, fs vfs.FS) *pebble.Options {
+func storeOptions(o Options, fsys vfs.FS) *pebble.Options {
 	p := &pebble.Options{
 		// With this format the write-ahead log says how far it was synced, so that most damage in it is told apart
 		// from the end that a crash leaves, and tables have a checksum of their footer.
@@ -33,9 +34,9 @@ func storeOptions(o Options, fs vfs.FS) *pebble.Options {
 	p.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	p.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
-	if o.fs != nil {
-		p.FS = fs // else Pebble's default, which watches for slow writes
-	}
+	// Pebble's default wraps the file system to watch for slow writes: two tickers, and by far most of the CPU of an idle
+	// log. Commit notices a slow disk itself.
+	p.FS = fsys
 	return p
 }
 
@@ -45,9 +46,6 @@ func storeEvents(log *slog.Logger) *pebble.EventListener {
 		BackgroundError: func(err error) { log.Error("event log: background work of the store", "error", err) },
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			log.Error("event log: a file is damaged", "file", i.Path, "error", i.Details)
-		},
-		DiskSlow: func(i pebble.DiskSlowInfo) {
-			log.Warn("event log: the disk is slow", "file", i.Path, "operation", i.OpType.String(), "took", i.Duration)
 		},
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 			log.Warn("event log: commits wait for the store", "reason", i.Reason)
@@ -94,15 +92,15 @@ func openStore(dir string, p *pebble.Options) (db *pebble.DB, err error) {
 	if err == nil {
 		return db, nil
 	}
-	if pebble.IsCorruptionError(err) {
-		return nil, &DamagedError{What: "event log " + dir, Why: "the store cannot be opened", Err: err}
+	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
+		return nil, &DamagedError{What: "event log " + dir, Why: "the store cannot be opened (hint: keep the folder, restore a backup)", Err: err}
 	}
 	return nil, fmt.Errorf("event log %q: %w", dir, err)
 }
 
 // lockDir keeps every other Log out of the folder, in this process and others.
-func lockDir(fs vfs.FS, dir string) (*pebble.Lock, error) {
-	lock, err := pebble.LockDirectory(dir, fs)
+func lockDir(fsys vfs.FS, dir string) (*pebble.Lock, error) {
+	lock, err := pebble.LockDirectory(dir, fsys)
 	if err == nil {
 		return lock, nil
 	}

@@ -98,20 +98,25 @@ func (s *segment) shorten() {
 	}
 	for depth > 1 {
 		depth--
-		cut, bytes := make(map[string]uint64, maxSegmentTags), 0
-		for t, m := range s.tags {
-			t = cutTag(t, depth)
-			if cut[t] == 0 {
-				bytes += len(t)
-			}
-			cut[t] |= m
-		}
-		s.tags, s.bytes, s.depth = cut, bytes, depth
-		if len(cut) <= maxSegmentTags/2 && bytes <= maxSegmentTagBytes/2 {
+		s.cutTo(depth)
+		if len(s.tags) <= maxSegmentTags/2 && s.bytes <= maxSegmentTagBytes/2 {
 			return
 		}
 	}
 	s.tags, s.bytes, s.depth = map[string]uint64{}, 0, anyTag
+}
+
+// cutTo leaves the first depth parts of every tag, joining those that become equal.
+func (s *segment) cutTo(depth int) {
+	tags := s.tags
+	s.tags, s.bytes, s.depth = make(map[string]uint64, len(tags)), 0, depth
+	for t, m := range tags {
+		t = cutTag(t, depth)
+		if _, ok := s.tags[t]; !ok {
+			s.bytes += len(t)
+		}
+		s.tags[t] |= m
+	}
 }
 
 // cutTag is the first n segments of a tag.
