@@ -22,6 +22,9 @@ import (
 // ErrUnknown is returned when no event, job or minion has that name.
 var ErrUnknown = errors.New("not found")
 
+// ErrStopping is returned for what was asked when the master had begun to stop.
+var ErrStopping = errStopping
+
 // Fire appends an operator's event and returns it as stored.
 func (m *Master) Fire(ctx context.Context, tag string, data event.Data, by string) (event.Event, error) {
 	if err := event.CheckTag(tag); err != nil {
@@ -142,6 +145,9 @@ func (m *Master) event(id event.ID) (event.Event, error) {
 // Verdicts are what the rules said of the event at a position.
 func (m *Master) Verdicts(pos uint64) ([]Verdict, error) {
 	blob, err := m.store.Verdicts(pos)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		return nil, nil // no rule's pattern matched
+	}
 	if err != nil || len(blob) == 0 {
 		return nil, err
 	}
