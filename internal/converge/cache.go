@@ -25,6 +25,8 @@ const DefaultCacheBytes = 4 << 30
 var (
 	// ErrDamaged is returned when content is not what its hash says. It is thrown away then, and can be fetched anew.
 	ErrDamaged = errors.New("the content is damaged")
+	// ErrMissing is returned when content is opened that is not in the cache, or not any more.
+	ErrMissing = errors.New("the content is not in the cache")
 	// ErrCacheFull is returned when content does not fit beside what is pinned.
 	ErrCacheFull = errors.New("the content cache is full")
 )

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 
 	"brine/internal/hostfs"
@@ -88,6 +89,9 @@ func (c *Cache) Open(name string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%q is no SHA-256 in lower-case hex", name)
 	}
 	f, err := os.Open(c.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("content %s: %w", name, ErrMissing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("content cache: %w", err)
 	}

@@ -78,10 +78,10 @@ func (a *attempt) apply(ctx context.Context, env states.Env, changes states.Chan
 
 func (a *attempt) undamaged(ctx context.Context, f func() error) error {
 	err := f()
-	if !errors.Is(err, ErrDamaged) {
+	if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrMissing) {
 		return err
 	}
-	a.Log.Warn("cached content was damaged and is fetched again", "state", a.low.Key(), "error", err)
+	a.Log.Warn("cached content was damaged or lost and is fetched again", "state", a.low.Key(), "error", err)
 	if err := a.fetch(ctx); err != nil {
 		return err
 	}
