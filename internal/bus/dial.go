@@ -96,9 +96,15 @@ func explain(ctx context.Context, err error) error {
 	if explained := identity.ExplainTLS(err); identity.Hint(explained) != "" {
 		return explained
 	}
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	_, noName := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
+	case noTLS:
+		return &unhelpful{err, "no TLS is spoken there: is it the master's port?"}
+	case noName:
+		return &unhelpful{err, "does this host know the master's name?"}
 	case ctx.Err() != nil:
 		return &unhelpful{fmt.Errorf("no answer in time: %w", err), "is it the master's address, and does a firewall let it through?"}
 	case errors.Is(err, syscall.ECONNREFUSED):

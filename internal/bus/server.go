@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -91,8 +90,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.count.accepted.Add(1)
 		host := hostOf(raw)
 		if why, ok := s.enter(host); !ok {
-			raw.Close()
-			s.refuse(raw, why, nil)
+			s.drop(raw, why, nil)
 			return
 		}
 		running.Go(func() {
@@ -264,14 +262,14 @@ func (s *Server) CloseAll(reason error) {
 }
 
 func (s *Server) drop(raw net.Conn, why refusal, err error) {
-	raw.Close()
 	s.refuse(raw, why, err)
+	raw.Close()
 }
 
 // refuse counts a connection that came to nothing, and tells of it now and then.
 func (s *Server) refuse(raw net.Conn, why refusal, err error) {
 	s.count.refused[why].Add(1)
 	s.tell.Do(func() {
-		s.opt.Log.Info("connection refused", "remote", raw.RemoteAddr().String(), "why", why.String(), "error", fmt.Sprint(err))
+		s.opt.Log.Info("connection refused", "remote", raw.RemoteAddr().String(), "why", why.String(), "error", err)
 	})
 }

@@ -218,9 +218,7 @@ func TestMaxPeers(t *testing.T) {
 	if err == nil {
 		next(t, q.Done(), "the second to be refused")
 	}
-	if st := h.Stats(); st.Refused["peers_full"] != 1 || st.Peers != 1 {
-		t.Errorf("stats: %+v", st)
-	}
+	eventually(t, "the refusal to be counted", func() bool { st := h.Stats(); return st.Refused["peers_full"] == 1 && st.Peers == 1 })
 	p.Close(nil)
 	next(t, h.rec.closed, "Closed")
 	h.guest(nil)
