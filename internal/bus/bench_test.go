@@ -22,10 +22,14 @@ type counter struct {
 	all  chan struct{}
 	echo bool
 	open chan *Peer
+
+	window  int64
+	windows chan struct{} // one for each window of messages that has come
+	come    int64
 }
 
 func newCounter() *counter {
-	return &counter{all: make(chan struct{}, 1), open: make(chan *Peer, 10000)}
+	return &counter{all: make(chan struct{}, 1), open: make(chan *Peer, 10000), windows: make(chan struct{}, 4), window: 1 << 60}
 }
 
 func (c *counter) Opened(p *Peer)      { c.open <- p }
