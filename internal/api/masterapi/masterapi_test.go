@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,13 @@ import (
 
 // start runs a master and its API until the test ends.
 func start(t *testing.T) (*api.Client, *master.Master) {
+	t.Helper()
+	c, m, _ := startStop(t)
+	return c, m
+}
+
+// startStop gives the means to stop it before.
+func startStop(t *testing.T) (*api.Client, *master.Master, func()) {
 	t.Helper()
 	dir := t.TempDir()
 	rules := filepath.Join(dir, "reactors")
@@ -46,7 +54,7 @@ func start(t *testing.T) (*api.Client, *master.Master) {
 	done := make(chan error, 2)
 	go func() { done <- m.Run(ctx) }()
 	go func() { done <- Serve(ctx, c.Socket, m, log) }()
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		for range 2 {
 			if err := <-done; err != nil {
@@ -57,11 +65,12 @@ func start(t *testing.T) (*api.Client, *master.Master) {
 			t.Error("the socket is left behind:", err)
 		}
 	})
+	t.Cleanup(stop)
 	client := api.New(c.Socket)
 	t.Cleanup(client.Close)
 	<-m.Ready()
 	awaitSocket(t, c.Socket)
-	return client, m
+	return client, m, stop
 }
 
 func awaitSocket(t *testing.T, path string) {
