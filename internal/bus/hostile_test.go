@@ -141,8 +141,9 @@ func TestHostileClients(t *testing.T) {
 	})
 	key := newKey(t)
 	h.admit(key.Fingerprint())
-	other, _ := h.guest(func(o *ClientOptions) { o.Limits = Limits{Heartbeat: 100 * time.Millisecond} })
+	other, rec := h.guest(func(o *ClientOptions) { o.Limits = Limits{Heartbeat: 100 * time.Millisecond} })
 	there := next(t, h.rec.opened, "Opened")
+	next(t, rec.opened, "Opened") // both with all their goroutines
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			before, was := runtime.NumGoroutine(), c.counted(h.Stats())
