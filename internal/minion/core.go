@@ -109,15 +109,15 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 
 // Wake is when the core wants a Tick at the latest; zero for never.
 func (c *Core) Wake() time.Time {
-	switch {
-	case !c.started:
-		return time.Time{}
-	case c.phase == idle:
-		return c.retryAt
-	case c.phase == up:
+	switch c.phase {
+	case idle:
+		return c.retryAt // zero before Started
+	case greeting, comparing:
+		return c.deadline
+	case up:
 		return c.link.deadline()
 	}
-	return c.deadline
+	return time.Time{} // dialling and renewing are always answered
 }
 
 // Up reports whether a session is established.

@@ -128,7 +128,10 @@ func (u *uplink) Closed(_ *bus.Peer, err error) {
 // key, it asks at the enrolment door.
 func (m *Minion) dial(ctx context.Context, num uint64) {
 	addr := m.cfg.Master[int(num-1)%len(m.cfg.Master)]
-	_, err := bus.Dial(ctx, addr, bus.ClientOptions{Key: m.key, Trust: m.trust.check, Handler: &uplink{m, ctx, num}, Log: m.log})
+	peer, err := bus.Dial(ctx, addr, bus.ClientOptions{Key: m.key, Trust: m.trust.check, Handler: &uplink{m, ctx, num}, Log: m.log})
+	if err == nil {
+		err = m.trust.keep(peer.Key())
+	}
 	if err == nil {
 		return // Opened has told the core
 	}
@@ -162,8 +165,11 @@ func (m *Minion) enrol(ctx context.Context, addr string) (identity.VerdictStatus
 	if err != nil {
 		return "", err
 	}
-	reply, _, err := bus.Enrol(ctx, addr, m.key, m.trust.check, raw)
+	reply, master, err := bus.Enrol(ctx, addr, m.key, m.trust.check, raw)
 	if err != nil {
+		return "", err
+	}
+	if err := m.trust.keep(master); err != nil {
 		return "", err
 	}
 	v, err := identity.DecodeVerdict(reply)

@@ -54,7 +54,7 @@ func loadTrust(c *Config) (*trust, error) {
 	return t, nil
 }
 
-// check decides whether the key is the master's. The first one met is kept before anything is sent to it.
+// check decides whether the key is the master's. TLS asks before the key is proved, so it only looks.
 func (t *trust) check(fp identity.Fingerprint) error {
 	for _, p := range t.pinned {
 		if p == fp {
@@ -62,11 +62,19 @@ func (t *trust) check(fp identity.Fingerprint) error {
 		}
 	}
 	if len(t.pinned) == 0 && t.first {
-		if err := renameio.WriteFile(t.file, []byte(string(fp)+"\n"), 0o600); err != nil {
-			return fmt.Errorf("keeping the master's fingerprint: %w", err)
-		}
-		t.pinned = append(t.pinned, fp)
 		return nil
 	}
 	return &identity.ErrWrongMaster{Presented: fp, Expected: t.pinned}
+}
+
+// keep remembers the key of the first master met, now that it is proved.
+func (t *trust) keep(fp identity.Fingerprint) error {
+	if len(t.pinned) > 0 {
+		return nil
+	}
+	if err := renameio.WriteFile(t.file, []byte(string(fp)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("keeping the master's fingerprint: %w", err)
+	}
+	t.pinned = append(t.pinned, fp)
+	return nil
 }
