@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -66,10 +67,32 @@ func fromJSON(d *json.Decoder) (*yaml.Node, error) {
 
 func textNode(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
-	if _, isText := plain(s).(string); !isText || strings.ContainsAny(s, "\r\u0085\u2028\u2029\ufeff") || strings.HasPrefix(s, "\n") {
+	_, isText := plain(s).(string)
+	switch {
+	case isBlock(s):
+		n.Style = yaml.LiteralStyle
+	case !isText || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
+}
+
+// isBlock reports whether text of several lines reads well, and the same, as a literal block: diffs and such.
+func isBlock(s string) bool {
+	if !strings.HasSuffix(s, "\n") || strings.HasSuffix(s, "\n\n") {
+		return false
+	}
+	for i, line := range strings.Split(s[:len(s)-1], "\n") {
+		if i == 0 && (line == "" || line[0] == ' ') || line != "" && strings.TrimSpace(line) == "" {
+			return false
+		}
+		for _, r := range line {
+			if !unicode.IsPrint(r) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // ScalarValue is what one scalar in a file would be: yes is true, 5 a number, nothing nil; in quotes it is text. Whatever is no scalar

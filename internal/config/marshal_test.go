@@ -49,7 +49,7 @@ func TestScalarValue(t *testing.T) {
 }
 
 func FuzzMarshalText(f *testing.F) {
-	for _, s := range []string{"", "a", "yes", "0x1F", "a\nb", "\na", " a", "a ", "a: b", "# x", "- x", "? x", "é\u2028", "\t", "\x1b[31m", "'", `"`, "---", "...", "~", "=", "<<"} {
+	for _, s := range []string{"", "a", "yes", "0x1F", "a\nb", "\na", " a", "a ", "a: b", "# x", "- x", "? x", "é\u2028", "\t", "\x1b[31m", "'", `"`, "---", "...", "~", "=", "<<", "\t\n", "a\n b\n", "-a\n+b\n c\n", "a\n\tb\n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
