@@ -43,30 +43,32 @@ func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
 			c.tellFailed(e, v)
 		}
 		for _, d := range v.Decisions {
-			c.carry(e, v.Rule, d, &out)
+			c.carry(e, v, d, &out)
 		}
 		stored[i] = out
 	}
 	c.emit(PutVerdict{Pos: e.Pos, Verdicts: stored})
 }
 
-func (c *Core) carry(e event.Event, rule string, d reactors.Decision, out *Verdict) {
+func (c *Core) carry(e event.Event, v reactors.Verdict, d reactors.Decision, out *Verdict) {
+	j := job.Job{
+		JID: job.JID(e.ID, v.Rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: v.Rule, Step: d.Step,
+		Causes: append([]event.ID{e.ID}, v.Causes...), Depth: e.Depth + 1,
+	}
 	switch d.Fun {
 	case job.EventFire:
-		fired := c.own(ownEvent{tag: d.Fire.Tag, data: d.Fire.Data, causes: []event.ID{e.ID}, depth: e.Depth + 1})
+		fired := c.own(ownEvent{tag: d.Fire.Tag, data: d.Fire.Data, causes: j.Causes, depth: j.Depth})
 		out.Fired = append(out.Fired, fired.ID.String())
 	case job.MasterExec:
-		d.Args.Timeout = d.Timeout
-		c.open(job.Job{JID: job.JID(e.ID, rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: rule, Step: d.Step,
-			Causes: []event.ID{e.ID}, Depth: e.Depth + 1}, []string{event.Master}, ruleTTL, out)
+		j.Args.Timeout = d.Timeout
+		c.open(j, []string{event.Master}, ruleTTL, out)
 	default:
 		targets, err := c.targets(e, d)
 		if err != nil {
-			c.tellFailed(e, reactors.Verdict{Rule: rule, Outcome: reactors.Error, Why: err.Error()})
+			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: err.Error()})
 			return
 		}
-		c.open(job.Job{JID: job.JID(e.ID, rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: rule, Step: d.Step,
-			Causes: []event.ID{e.ID}, Depth: e.Depth + 1}, targets, ruleTTL, out)
+		c.open(j, targets, ruleTTL, out)
 	}
 }
 
@@ -201,6 +203,9 @@ type failedData struct {
 // tellFailed fires the event of a rule that failed: at once, then at most one each failureSilence, with the count of the
 // others. Their verdicts are all kept.
 func (c *Core) tellFailed(e event.Event, v reactors.Verdict) {
+	if e.Depth >= event.MaxDepth {
+		return // its verdict is kept; an event about it would lengthen the chain
+	}
 	f := c.told[v.Rule]
 	if !f.at.IsZero() && c.now.Sub(f.at) < failureSilence {
 		f.quiet++
