@@ -64,7 +64,7 @@ type Config struct {
 // Options are those of one path. What is nil has its default.
 type Options struct {
 	Recurse bool           `yaml:"recurse"` // a folder with everything below it; else its direct entries
-	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells removals and intermediate contents at once
+	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells what goes at once, and gives writers 5 ms
 	Every   *time.Duration `yaml:"every"`   // DefaultEvery; 0s never compares but at the start
 }
 
@@ -81,9 +81,6 @@ func or(d *time.Duration, otherwise time.Duration) time.Duration {
 // Validate tells everything that is wrong with the configuration.
 func (c *Config) Validate() error {
 	var faults []error
-	if len(c.Paths) == 0 {
-		faults = append(faults, errors.New("paths: names no path to watch"))
-	}
 	if len(c.Paths) > MaxPaths {
 		faults = append(faults, fmt.Errorf("paths: %d paths; at most %d (watch folders instead)", len(c.Paths), MaxPaths))
 	}

@@ -35,6 +35,7 @@ type store struct {
 	fires   int
 	fail    error
 	more    chan struct{}
+	hook    func([]beacons.Signal)
 }
 
 func newStore() *store { return &store{kept: map[string][]byte{}, more: make(chan struct{}, 1)} }
@@ -51,6 +52,9 @@ func (s *store) fire(_ context.Context, signals ...beacons.Signal) error {
 	}()
 	if s.fail != nil {
 		return s.fail
+	}
+	if s.hook != nil {
+		s.hook(signals)
 	}
 	for _, g := range signals {
 		for _, kv := range g.Set {
@@ -136,6 +140,7 @@ type life struct {
 	t     testing.TB
 	root  string
 	probe int
+	wait  time.Duration // the longest settle time
 	stop  func()
 }
 
@@ -162,7 +167,10 @@ func begin(t testing.TB, root string, s *store, c *Config, settings ...setting) 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Beacon(env).Run(ctx, s.fire) }()
-	l := &life{store: s, t: t, root: root}
+	l := &life{store: s, t: t, root: root, wait: DefaultSettle}
+	for _, o := range c.Paths {
+		l.wait = max(l.wait, o.settle())
+	}
 	l.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -189,13 +197,11 @@ func begin(t testing.TB, root string, s *store, c *Config, settings ...setting) 
 
 func (l *life) at(p string) string { return filepath.Join(l.root, p) }
 
-// changes returns "change path" of all that has been told, once everything before has been: the settle times are over
-// when two probes, made one settle time apart, have been told.
+// changes returns "change path" of all that has been told, once everything before has been: what is noted after it, one
+// settle time later, has been told too.
 func (l *life) changes() []string {
 	l.t.Helper()
-	for range 2 {
-		l.settle()
-	}
+	l.settle()
 	var got []string
 	for _, s := range l.take() {
 		d := s.Data.(Data)
@@ -221,7 +227,7 @@ func (l *life) settle() {
 		}
 	}
 	l.until(l.t, "a probe", told(Created))
-	<-time.After(DefaultSettle) // the beacon's own bound, not a guess
+	<-time.After(l.wait) // the beacon's own bound, not a guess
 	must(l.t, os.Remove(l.at(p)))
 	l.until(l.t, "a probe's end", told(Removed))
 }

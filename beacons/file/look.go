@@ -14,6 +14,8 @@ const (
 	// firstLook and lastLook bound the time until a file that somebody is writing is looked at again: it doubles.
 	firstLook = 200 * time.Microsecond
 	lastLook  = 5 * time.Millisecond
+	// grace is how long a writer may take to finish even with settle: 0s, so that truncating, writing and closing are one change.
+	grace = 5 * time.Millisecond
 	// firstRetry and lastRetry bound the time until a signal that could not be made durable is tried again: it doubles.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 10 * time.Second
@@ -122,7 +124,8 @@ func (r *run) complete() {
 func (r *run) look(it *item) (f finding, found bool) {
 	before := it.root.entries[it.path]
 	end := it.since.Add(it.settle)
-	patient := time.Now().Before(end)
+	written := it.since.Add(max(it.settle, grace))
+	settling, patient := time.Now().Before(end), time.Now().Before(written)
 	s, err := r.host.observe(r.ctx, it.path, before, patient, it.path == it.root.path, it.known)
 	if err != nil {
 		r.log.Warn("a path cannot be looked at", "path", it.path, "error", err)
@@ -130,7 +133,7 @@ func (r *run) look(it *item) (f finding, found bool) {
 		return f, false
 	}
 	if s.torn || patient && (s.moving || s.writers == some) {
-		it.again(end)
+		it.again(written)
 		return f, false
 	}
 	if s.big {
@@ -143,7 +146,7 @@ func (r *run) look(it *item) (f finding, found bool) {
 	f = finding{it: it, after: s.record, busy: s.moving || s.writers == some}
 	what := change(before, s.record)
 	switch {
-	case it.silent && s.Kind != absent, !patient && r.toldByContent(it, what, s.record):
+	case it.silent && s.Kind != absent, !settling && r.toldByContent(it, what, s.record):
 		what = ""
 	case what == "":
 		if s.Kind != absent {
@@ -151,7 +154,7 @@ func (r *run) look(it *item) (f finding, found bool) {
 		}
 		r.drop(it)
 		return f, false
-	case patient && r.waits(it, what, s):
+	case settling && r.waits(it, what, s):
 		it.due = end
 		return f, false
 	}

@@ -7,29 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// maxTag bounds the tail of a tag, in bytes: with the rest of it, and the longest name of a minion, it must stay below the 1024 of a tag.
+// maxTag bounds the tail of a tag, in bytes: it is event.MaxPathTag.
 const maxTag = 700
 
-// pathTag makes the tail of a tag of a clean, absolute path, as event.PathTag does: the leading slash is dropped, and what would
-// break a tag is percent-encoded. Bytes that are not UTF-8 are encoded too; "/" itself is "%2F"; what is too long is cut at a slash
-// where there is one, and ends in a hash of the path.
+// pathTag makes the tail of a tag of a clean, absolute path, exactly as event.PathTag does, which no beacon may import.
 func pathTag(path string) string {
-	tag := escape(strings.TrimPrefix(path, "/"))
-	if tag == "" {
+	if path == "/" {
 		return "%2F"
 	}
+	tag := escape(strings.TrimPrefix(path, "/"))
 	if len(tag) <= maxTag {
 		return tag
 	}
-	head := tag[:maxTag-20]
-	if i := strings.LastIndexByte(head, '/'); i > 0 {
-		head = head[:i]
-	} else {
-		for len(head) > 0 && !utf8.ValidString(head) {
-			head = head[:len(head)-1]
-		}
+	end := fmt.Sprintf("~%x", sha256.Sum256([]byte(path)))[:17]
+	cut := tag[:maxTag-len(end)]
+	if i := strings.LastIndexByte(cut, '%'); i >= len(cut)-2 {
+		cut = cut[:i]
 	}
-	return fmt.Sprintf("%s/%x", head, sha256.Sum256([]byte(path)))[:len(head)+17]
+	for len(cut) > 0 && !utf8.ValidString(cut) {
+		cut = cut[:len(cut)-1] // within a letter
+	}
+	return cut + end
 }
 
 func escape(s string) string {

@@ -1,0 +1,15 @@
+// Package all lists the beacons that Brine comes with. It owns the list and nothing else: a beacon that is not named here does
+// not exist, and none registers itself.
+package all
+
+import (
+	"brine/beacons"
+	"brine/beacons/file"
+)
+
+// List returns every beacon's module, by name.
+func List() []beacons.Module {
+	return []beacons.Module{
+		file.Module(),
+	}
+}
