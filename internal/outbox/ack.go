@@ -85,6 +85,7 @@ func (o *Outbox) flush() bool {
 		err := o.update(func(c *change) error { return o.removeAcked(c, flushAcks) })
 		if err != nil {
 			o.opt.Log.Error("outbox: acknowledgements are not written", "error", err)
+			o.timer.Reset(o.opt.FlushDelay) // to try again; Close stops it
 			return any
 		}
 		any = true

@@ -14,6 +14,7 @@ import (
 	"brine/internal/wire"
 
 	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
 )
 
 // content is all that an outbox says of itself, as text, one entry a record.
@@ -274,5 +275,64 @@ func TestFileVanishesUnderneath(t *testing.T) {
 	}
 	if len(o.Damages()) == 0 {
 		t.Error("nobody was told")
+	}
+}
+
+// A transaction that never happened, as when an old page stands in the place of a newer one: every record is whole, only the
+// counters know.
+func TestRecordsThatCameOrWent(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(tx *bolt.Tx) error
+		fix   bool // the counters say the number of the transaction that spoils
+		renew bool
+	}{
+		"a baseline went":       {func(tx *bolt.Tx) error { return tx.Bucket(kBase.bucket()).Delete(baseKey("file", "/etc/5")) }, true, false},
+		"a job was forgotten":   {func(tx *bolt.Tx) error { return tx.Bucket(kDone.bucket()).Delete(jidKey("jid3")) }, true, false},
+		"the low state went":    {func(tx *bolt.Tx) error { return tx.Bucket(kApplied.bucket()).Delete(lowKey) }, true, false},
+		"the first events went": {func(tx *bolt.Tx) error { return tx.Bucket(kEvents.bucket()).Delete(ordinal(51)) }, true, false},
+		"a last event went":     {func(tx *bolt.Tx) error { return tx.Bucket(kEvents.bucket()).Delete(ordinal(301)) }, true, false},
+		"an event of old is there": {func(tx *bolt.Tx) error {
+			return tx.Bucket(kEvents.bucket()).Put(ordinal(9), kEvents.seal(ordinal(9), []byte("old")))
+		}, true, false},
+		"old counters": {func(tx *bolt.Tx) error { return nil }, false, true},
+	}
+	for name, test := range tests {
+		path, state, _ := sample(t)
+		db, err := openBolt(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			c := &change{tx: tx}
+			p, _, _ := c.get(kMeta, bookKey)
+			b, err := decodeBook(p)
+			if err != nil {
+				return err
+			}
+			c.book = b
+			if test.fix {
+				err = c.keep()
+			}
+			return errors.Join(err, test.spoil(tx))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		o := open(t, path, Options{})
+		if len(o.Damages()) == 0 {
+			t.Errorf("%s: nobody was told", name)
+		}
+		s := o.State()
+		if renewed := s.Inc != state.Inc; renewed != test.renew || s.Next != state.Next || s.First < state.First {
+			t.Errorf("%s: %+v, was %+v", name, s, state)
+		}
+		for _, tag := range tags(t, o) {
+			if tag == "" {
+				t.Errorf("%s: an event without a tag", name)
+			}
+		}
+		if o = reopen(t, o, Options{}); len(o.Damages()) > 0 {
+			t.Errorf("%s: damaged again: %v", name, o.Damages())
+		}
 	}
 }

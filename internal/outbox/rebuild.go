@@ -24,6 +24,9 @@ func (o *Outbox) rebuild(f *os.File, s *survey, damages []Damage) error {
 	if err := salvage(f, db, c); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	if err := holdPlaces(db, c); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	if err := keepTwice(db, c); err != nil {
 		return errors.Join(err, db.Close())
 	}
@@ -35,11 +38,6 @@ func (o *Outbox) rebuild(f *os.File, s *survey, damages []Damage) error {
 		return errors.Join(err, db.Close())
 	}
 	o.book = c.book
-	for _, m := range s.missing {
-		for seq := m.from; seq <= m.to && len(o.lost) < maxLost; seq++ {
-			o.lost[seq] = true
-		}
-	}
 	for _, d := range damages {
 		o.report(d)
 	}
@@ -113,6 +111,32 @@ func salvage(f *os.File, db *bolt.DB, c *change) error {
 	})
 	flush()
 	return err
+}
+
+// placesAtOnce is how many places one transaction of holdPlaces fills.
+const placesAtOnce = 10_000
+
+// holdPlaces puts an empty record in the place of each event that is lost between those that are whole, so that it is told once
+// and the sequence has no hole.
+func holdPlaces(db *bolt.DB, c *change) error {
+	for seq := c.first; seq < c.next; {
+		err := db.Update(func(tx *bolt.Tx) error {
+			c.tx = tx
+			for n := 0; n < placesAtOnce && seq < c.next; n++ {
+				if _, there, _ := c.get(kEvents, ordinal(seq)); !there {
+					if err := c.put(kEvents, ordinal(seq), nil); err != nil {
+						return err
+					}
+				}
+				seq++
+			}
+			return c.keep()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // salvaged is the records to write for one that was read.
