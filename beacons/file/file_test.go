@@ -128,6 +128,7 @@ func TestWhatAnEventSays(t *testing.T) {
 }
 
 func TestFolders(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	command(t, root, "sh", "-c", "mkdir -p flat/sub tree/sub; echo 1 > flat/a; echo 1 > flat/sub/b; echo 1 > tree/a; echo 1 > tree/sub/b")
 	l := begin(t, root, newStore(), patient(paths("/flat", "/tree/**")))
