@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -67,7 +69,7 @@ type Unreachable struct {
 func (u *Unreachable) Error() string {
 	switch {
 	case errors.Is(u.Err, fs.ErrNotExist), errors.Is(u.Err, syscall.ECONNREFUSED):
-		return "no master at " + u.Socket
+		return fmt.Sprintf("no %s at %s: is brine-%[1]s running?", u.role(), u.Socket)
 	case errors.Is(u.Err, fs.ErrPermission):
 		return fmt.Sprintf("no permission to use the socket %s", u.Socket)
 	}
@@ -76,13 +78,21 @@ func (u *Unreachable) Error() string {
 
 func (u *Unreachable) Unwrap() error { return u.Err }
 
+// role guesses which daemon should be there.
+func (u *Unreachable) role() string {
+	if strings.Contains(filepath.Base(u.Socket), "minion") {
+		return "minion"
+	}
+	return "master"
+}
+
 // Hint says what to do.
 func (u *Unreachable) Hint() string {
 	switch {
 	case errors.Is(u.Err, fs.ErrPermission):
 		return "use sudo, or join the group that owns the socket (`ls -l " + u.Socket + "`)"
 	case errors.Is(u.Err, fs.ErrNotExist), errors.Is(u.Err, syscall.ECONNREFUSED):
-		return "is brine-master running? Its socket can be moved: see `socket` in master.yaml, then --socket or BRINE_SOCKET here"
+		return fmt.Sprintf("if its socket is elsewhere (`socket` in %s.yaml), say so with --socket or BRINE_SOCKET", u.role())
 	}
 	return ""
 }

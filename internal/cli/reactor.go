@@ -1,0 +1,10 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+func newReactor(a *app) *cobra.Command {
+	return group(&cobra.Command{
+		Use: "reactor", Short: "The rules that turn events into actions",
+		Example: "  brine reactor list\n  brine reactor lint ./reactors",
+	}, newReactorList(a), newReactorLint(a))
+}

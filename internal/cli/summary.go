@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"brine/internal/event"
+	"brine/internal/job"
+)
+
+// summaryWidth is how many characters a list spends on what an event says.
+const summaryWidth = 100
+
+// summarize says in a few words what an event tells.
+func summarize(e event.Event) string {
+	s := strings.Split(e.Tag, "/")
+	if s[0] != "brine" || len(s) < 3 {
+		return anyData(e.Data)
+	}
+	text := ""
+	switch {
+	case s[1] == "beacon" && len(s) > 3:
+		text = fileChange(e)
+	case s[1] == "job" && s[len(s)-1] == "new":
+		text = newJobText(e.Data)
+	case s[1] == "job" && len(s) > 3 && s[3] == "ret":
+		text = resultLine(e.Data)
+	}
+	if text == "" {
+		text = anyData(e.Data)
+	}
+	return text
+}
+
+// stat and fileData are what the file beacon's events carry, as far as it is shown.
+type stat struct {
+	Type   string `json:"type"`
+	Size   int64  `json:"size"`
+	Mode   string `json:"mode"`
+	User   string `json:"user"`
+	Group  string `json:"group"`
+	SHA256 string `json:"sha256"`
+	Target string `json:"target"`
+}
+
+type fileData struct {
+	Path   string `json:"path"`
+	Change string `json:"change"`
+	Before *stat  `json:"before"`
+	After  *stat  `json:"after"`
+	Reason string `json:"reason"`
+}
+
+// fileChange is a file beacon's event in words: "/etc/motd modified (content, mode 0644 → 0600)".
+func fileChange(e event.Event) string {
+	var d fileData
+	if e.Data.Decode(&d) != nil || d.Path == "" || d.Change == "" {
+		return ""
+	}
+	text := d.Path + " " + d.Change
+	if what := d.differences(); what != "" {
+		text += " (" + what + ")"
+	}
+	if d.Reason != "" {
+		text += ": " + d.Reason
+	}
+	if e.Own {
+		text += ", by Brine itself"
+	}
+	return text
+}
+
+func (d fileData) differences() string {
+	if d.Before == nil || d.After == nil {
+		return ""
+	}
+	var list []string
+	diff := func(name, from, to string) {
+		if from != to {
+			list = append(list, fmt.Sprintf("%s %s → %s", name, from, to))
+		}
+	}
+	diff("type", d.Before.Type, d.After.Type)
+	if d.Before.SHA256 != d.After.SHA256 {
+		list = append(list, "content")
+	}
+	diff("mode", d.Before.Mode, d.After.Mode)
+	diff("user", d.Before.User, d.After.User)
+	diff("group", d.Before.Group, d.After.Group)
+	diff("target", d.Before.Target, d.After.Target)
+	return strings.Join(list, ", ")
+}
+
+// newJobText is an event brine/job/<jid>/new in words.
+func newJobText(d event.Data) string {
+	var n struct {
+		Fun     string   `json:"fun"`
+		Args    job.Args `json:"args"`
+		Targets []string `json:"targets"`
+		Rule    string   `json:"rule"`
+	}
+	if d.Decode(&n) != nil || n.Fun == "" {
+		return ""
+	}
+	text := call(n.Fun, n.Args) + " on " + several(n.Targets)
+	if n.Rule != "" {
+		text += ", by rule " + n.Rule
+	}
+	return text
+}
+
+// call is a function and its arguments: "state.apply motd", "state.apply (highstate), test".
+func call(fun string, args job.Args) string {
+	switch {
+	case fun == job.StateApply && len(args.SLS) == 0:
+		fun += " (highstate)"
+	case fun == job.StateApply:
+		fun += " " + strings.Join(args.SLS, " ")
+	case len(args.Argv) > 0:
+		fun += " " + strings.Join(args.Argv, " ")
+	}
+	if args.Test {
+		fun += ", test"
+	}
+	return fun
+}
+
+// several names the first few of many.
+func several(ids []string) string {
+	const most = 3
+	if len(ids) <= most {
+		return strings.Join(ids, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
+}
+
+func resultLine(d event.Data) string {
+	var r job.Result
+	if d.Decode(&r) != nil || r.JID == "" {
+		return ""
+	}
+	return outcome(r)
+}
+
+// outcome is a result in words.
+func outcome(r job.Result) string {
+	var text string
+	switch changed := countChanged(r); {
+	case r.Refused:
+		return "refused: " + r.Error
+	case !r.OK:
+		return "failed: " + r.Error
+	case r.Fun != job.StateApply:
+		text = "ok"
+	case changed == 0:
+		text = "as wanted"
+	case r.Test:
+		text = fmt.Sprintf("would change %s", states(changed, len(r.States)))
+	default:
+		text = fmt.Sprintf("changed %s", states(changed, len(r.States)))
+	}
+	return fmt.Sprintf("%s, took %s", text, millis(r.Took))
+}
+
+func states(n, of int) string {
+	if of == 1 {
+		return "its one state"
+	}
+	return fmt.Sprintf("%d of %d states", n, of)
+}
+
+func countChanged(r job.Result) (n int) {
+	for _, s := range r.States {
+		if len(s.Changes) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// anyData is data of any kind as key=value, in the order of the keys.
+func anyData(d event.Data) string {
+	if len(d) == 0 {
+		return ""
+	}
+	v, err := d.Value()
+	if err != nil {
+		return "unreadable: " + err.Error()
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return plainValue(v)
+	}
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = k + "=" + plainValue(m[k])
+	}
+	return strings.Join(parts, " ")
+}
+
+func plainValue(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		if v == "" || strings.ContainsAny(v, " \t\n\"") {
+			return fmt.Sprintf("%q", v)
+		}
+		return v
+	case map[string]any:
+		return fmt.Sprintf("{%d}", len(v))
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = plainValue(v[i])
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	}
+	return fmt.Sprint(v)
+}
