@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"brine/internal/rig"
+)
+
+// idleMinions is how many minions the idle master has.
+const idleMinions = 10
+
+// tick is the unit of the times in /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on.
+const tick = 10 * time.Millisecond
+
+// idle looks at a master with ten minions, each with a file beacon, while nothing happens.
+func idle(ctx context.Context, r *rig.Rig, o options) error {
+	file, err := managed(ctx, r)
+	if err != nil {
+		return err
+	}
+	pids := map[string]int{"master": r.Master.PID()}
+	for i := 1; i < idleMinions; i++ {
+		id := fmt.Sprintf("idle%d", i)
+		m, err := r.NewMinion(id, "beacons: {file: {paths: {"+file+": {}}}}\n")
+		if err != nil {
+			return err
+		}
+		if err := r.Start(m); err != nil {
+			return err
+		}
+		if err := r.Accept(ctx, id); err != nil {
+			return err
+		}
+		if err := r.Online(ctx, id); err != nil {
+			return err
+		}
+		pids["minion"] = m.PID()
+	}
+	const calm = 5 * time.Second // what the start has stirred up comes to rest
+	if err := pause(ctx, calm); err != nil {
+		return err
+	}
+	before := map[string]time.Duration{}
+	for name, pid := range pids {
+		before[name] = cpuTime(pid)
+	}
+	if err := pause(ctx, o.idle); err != nil {
+		return err
+	}
+	for _, name := range []string{"master", "minion"} {
+		pss, err := pssOf(pids[name])
+		if err != nil {
+			return err
+		}
+		used := cpuTime(pids[name]) - before[name]
+		fmt.Printf("  %-7s %5.1f MiB PSS, %.3f %% of a core over %s\n", name, float64(pss)/(1<<20), 100*used.Seconds()/o.idle.Seconds(), o.idle)
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// cpuTime is the processor time of a process, in ticks of 10 ms; zero when it is gone.
+func cpuTime(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
+}
+
+// pssOf is the proportional set size of a process, in bytes.
+func pssOf(pid int) (int64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if rest, ok := strings.CutPrefix(s.Text(), "Pss:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no Pss of process %d", pid)
+}
