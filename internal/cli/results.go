@@ -16,7 +16,7 @@ import (
 type answer struct {
 	Minion string
 	Result *job.Result
-	Lost   string        // why there is no result: expired, dead, cancelled
+	Lost   string        // why there is no result: it expired, could not be carried out, was cancelled
 	After  time.Duration // from the job to the result, both by the master's clock
 }
 
@@ -100,9 +100,8 @@ func (w *waiting) read(e event.Event) (answer, bool) {
 	var lost struct {
 		Error string `json:"error"`
 	}
-	ans.Lost = seg[3]
-	if e.Data.Decode(&lost) == nil && lost.Error != "" {
-		ans.Lost += ": " + lost.Error
+	if ans.Lost = seg[3]; e.Data.Decode(&lost) == nil && lost.Error != "" {
+		ans.Lost = lost.Error
 	}
 	return ans, true
 }

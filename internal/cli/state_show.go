@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"brine/internal/job"
 )
@@ -17,7 +18,7 @@ func (a *app) showApplied(ap applied) error {
 	if r == nil {
 		text := p.yellow(ap.Error)
 		if ap.Status == "lost" {
-			text = p.red(oneLine(ap.Error, maxTraceLine))
+			text = p.red("not done: " + strings.ReplaceAll(clean(ap.Error), "\n", "\n  ")) // a state file may have several faults
 		}
 		_, err := fmt.Fprintf(a.out, "%s  %s\n\n", name, text)
 		return err
@@ -27,7 +28,7 @@ func (a *app) showApplied(ap applied) error {
 	case !r.OK && len(r.States) > 0:
 		text = p.red(failedStates(*r))
 	case !r.OK:
-		text = p.red(clean(text)) // of several lines, where a state file has several faults
+		text = p.red(clean(text))
 	case r.Changed():
 		text = p.yellow(text)
 	default:
@@ -48,7 +49,7 @@ func failedStates(r job.Result) string {
 			n++
 		}
 	}
-	return fmt.Sprintf("%d of %s failed, took %s", n, plural(len(r.States), "state"), millis(r.Took))
+	return fmt.Sprintf("failed in %s, took %s", states(n, len(r.States)), millis(r.Took))
 }
 
 func (a *app) showState(p palette, s job.StateResult, test bool) {

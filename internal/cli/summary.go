@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"brine/internal/event"
+	"brine/internal/identity"
 	"brine/internal/job"
 )
 
@@ -23,7 +24,9 @@ func summarize(e event.Event) string {
 	case s[1] == "beacon" && len(s) > 3:
 		text = fileChange(e)
 	case s[1] == "job" && s[len(s)-1] == "new":
-		text = newJobText(e.Data)
+		text = newJobText(e.Data, true)
+	case s[1] == "key":
+		text = keyText(e.Data)
 	case s[1] == "job" && len(s) > 3 && s[3] == "ret":
 		text = resultLine(e.Data)
 	}
@@ -58,7 +61,11 @@ func fileChange(e event.Event) string {
 	if e.Data.Decode(&d) != nil || d.Path == "" || d.Change == "" {
 		return ""
 	}
-	text := d.Path + " " + d.Change
+	change := d.Change
+	if change == "attributes" {
+		change += " changed"
+	}
+	text := d.Path + " " + change
 	if what := d.differences(); what != "" {
 		text += " (" + what + ")"
 	}
@@ -92,8 +99,31 @@ func (d fileData) differences() string {
 	return strings.Join(list, ", ")
 }
 
+// keyText is an event brine/key/<id>/<kind> in words; the kind stands in its tag.
+func keyText(d event.Data) string {
+	var k identity.Told
+	if d.Decode(&k) != nil {
+		return ""
+	}
+	var parts []string
+	part := func(before, s string) {
+		if s != "" {
+			parts = append(parts, before+s)
+		}
+	}
+	part("", string(k.Key))
+	part("token ", k.Token)
+	part("from ", k.Remote)
+	part("by ", k.By)
+	part("", k.Reason)
+	if k.Missed > 0 {
+		part("", fmt.Sprintf("%d more like it before", k.Missed))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // newJobText is an event brine/job/<jid>/new in words.
-func newJobText(d event.Data) string {
+func newJobText(d event.Data, withRule bool) string {
 	var n struct {
 		Fun     string   `json:"fun"`
 		Args    job.Args `json:"args"`
@@ -104,7 +134,7 @@ func newJobText(d event.Data) string {
 		return ""
 	}
 	text := call(n.Fun, n.Args) + " on " + several(n.Targets)
-	if n.Rule != "" {
+	if n.Rule != "" && withRule {
 		text += ", by rule " + n.Rule
 	}
 	return text
@@ -214,7 +244,7 @@ func plainValue(v any) string {
 		}
 		return v
 	case map[string]any:
-		return fmt.Sprintf("{%d}", len(v))
+		return "{…}"
 	case []any:
 		parts := make([]string, len(v))
 		for i := range v {

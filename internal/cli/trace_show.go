@@ -16,7 +16,7 @@ const maxTraceLine = 200
 
 func (a *app) showTrace(t api.Traced, diff bool) error {
 	tr := newTracer(t)
-	root := tr.steps(t.Root)
+	root := tr.steps(t.Root, true)
 	p := a.colors()
 	v := &traceView{out: a.out, p: p, zero: root.at, asked: t.Asked, diff: diff}
 	v.measure(root)
@@ -146,13 +146,22 @@ func (v *traceView) verdict(t api.Traced, tr *tracer) string {
 	case open > 0:
 		return v.p.yellow(fmt.Sprintf("%d of %s still to be done", open, plural(jobs, "job")))
 	case changed:
-		return v.p.green(fmt.Sprintf("put right %s after the first event", millis(ended.Sub(v.zero))))
+		done := "put right within %s"
+		if isNewJob(t.Root.Event) {
+			done = "changed within %s"
+		}
+		return v.p.green(fmt.Sprintf(done, millis(ended.Sub(v.zero))))
 	case jobs > 0:
 		return "done: nothing had to be changed"
 	case len(t.Root.Verdicts) == 0 && len(t.Root.Effects) == 0:
 		return "no rule looks at this event, and nothing came of it"
 	}
 	return "no job came of it"
+}
+
+// isNewJob tells the event of a job that nothing but an operator led to.
+func isNewJob(e event.Event) bool {
+	return strings.HasPrefix(e.Tag, "brine/job/") && strings.HasSuffix(e.Tag, "/new")
 }
 
 func plural(n int, word string) string {

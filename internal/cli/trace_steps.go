@@ -54,9 +54,12 @@ func newTracer(t api.Traced) *tracer {
 func (tr *tracer) at(minion string, t time.Time) time.Time { return t.Add(-tr.offsets[minion]) }
 
 // steps makes the tree of lines for an event and all that came of it.
-func (tr *tracer) steps(t *api.Trace) *step {
+func (tr *tracer) steps(t *api.Trace, top bool) *step {
 	e := t.Event
 	s := &step{at: tr.at(e.Minion, e.Time), who: who(e), text: tr.title(e), event: e.ID}
+	if top && e.Minion != "" {
+		s.below = append(s.below, &step{at: e.Received, who: "master", text: fmt.Sprintf("taken in at position %d", e.Pos), kind: stepDim})
+	}
 	jobs := map[string]*step{}
 	for _, v := range t.Verdicts {
 		vs := tr.verdict(e, v)
@@ -75,7 +78,7 @@ func (tr *tracer) steps(t *api.Trace) *step {
 				under = vs
 			}
 		}
-		es := tr.steps(effect)
+		es := tr.steps(effect, false)
 		under.below = append(under.below, es)
 		tr.states(es, under, effect.Event)
 	}
@@ -101,12 +104,12 @@ func (tr *tracer) title(e event.Event) string {
 			return seg[3] + ": " + text
 		}
 	case seg[0] == "brine" && len(seg) == 4 && seg[1] == "job" && seg[3] == "new":
-		if text := newJobText(e.Data); text != "" {
+		if text := newJobText(e.Data, false); text != "" {
 			return "job " + seg[2] + ": " + text + byWhom(e)
 		}
 	}
 	if text := anyData(e.Data); text != "" {
-		return e.Tag + byWhom(e) + "  " + text
+		return e.Tag + byWhom(e) + ": " + text
 	}
 	return e.Tag + byWhom(e)
 }
@@ -115,7 +118,7 @@ func byWhom(e event.Event) string {
 	if e.By == "" {
 		return ""
 	}
-	return ", asked for by " + e.By
+	return ", by " + e.By
 }
 
 // verdict says what a rule made of an event. It decides in the moment the event is taken in.
@@ -175,7 +178,7 @@ func (tr *tracer) result(s *step, e event.Event) {
 	if !ok {
 		return
 	}
-	s.text, s.kind = outcome(r), stepPlain
+	s.text, s.kind = "result: "+outcome(r), stepPlain
 	switch {
 	case !r.OK:
 		s.kind = stepBad
@@ -205,6 +208,9 @@ func (tr *tracer) states(es, under *step, e event.Event) {
 		}
 		line := &step{at: tr.at(e.Minion, sr.Started), who: who(e), kind: stepGood}
 		line.text = fmt.Sprintf("%s %s: %s, took %s", sr.Fun, sr.Name, changesText(sr.Changes), millis(sr.Took))
+		if r.Test {
+			line.kind, line.text = stepPlain, fmt.Sprintf("%s %s would change: %s", sr.Fun, sr.Name, changesText(sr.Changes))
+		}
 		if !sr.OK {
 			line.kind = stepBad
 			line.text = fmt.Sprintf("%s %s: %s", sr.Fun, sr.Name, sr.Comment)
@@ -222,24 +228,28 @@ func (tr *tracer) states(es, under *step, e event.Event) {
 	}
 }
 
-// changesText is a list of changes in words: "content, mode 0644 → 0600".
+// changesText is a list of changes in words: "created, mode 0644 → 0600".
 func changesText(changes []job.Change) string {
 	if len(changes) == 0 {
 		return "nothing to do"
 	}
-	list := make([]string, len(changes))
-	for i, c := range changes {
-		list[i] = changeText(c)
+	var list []string
+	made := false
+	for _, c := range changes {
+		switch {
+		case c.What == "exists" && c.From == "absent":
+			made = true
+			list = append(list, "created")
+		case c.What == "exists" && c.To == "absent":
+			list = append(list, "removed")
+		case c.What == "content" && made: // what was made has content
+		case c.What == "content" || c.From == "" && c.To == "":
+			list = append(list, c.What)
+		case c.From == "":
+			list = append(list, c.What+" → "+c.To)
+		default:
+			list = append(list, c.What+" "+c.From+" → "+c.To)
+		}
 	}
 	return strings.Join(list, ", ")
-}
-
-func changeText(c job.Change) string {
-	if c.What == "content" || c.From == "" && c.To == "" {
-		return c.What
-	}
-	if c.From == "" {
-		return c.What + " → " + c.To
-	}
-	return c.What + " " + c.From + " → " + c.To
 }
