@@ -54,11 +54,11 @@ type Core struct {
 	now time.Time
 	out []Output
 
-	inc      event.Incarnation
-	seq      uint64 // of the master's own events
-	pos      uint64
-	received time.Time
-	react    []event.Event // appended, and not yet shown to the rules
+	inc   event.Incarnation
+	seq   uint64 // of the master's own events
+	pos   uint64
+	clock time.Time     // what events are received at: see tick
+	react []event.Event // appended, and not yet shown to the rules
 
 	registry *identity.Registry
 	minions  map[string]*minion
@@ -95,7 +95,7 @@ type session struct {
 // NewCore makes a core that goes on where the log ends.
 func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 	c := &Core{
-		opt: opt, now: now, inc: r.Inc, pos: r.Head, received: r.Received, registry: r.Registry,
+		opt: opt, now: now, inc: r.Inc, pos: r.Head, clock: r.Received, registry: r.Registry,
 		minions: map[string]*minion{}, sessions: map[uint64]*session{}, jobs: map[jobKey]*openJob{}, told: map[string]failures{},
 	}
 	for _, rec := range r.Registry.List() {
@@ -128,7 +128,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 // Step takes one input at a time that never goes backwards and says what is to be done. The slice is valid until the
 // next Step.
 func (c *Core) Step(now time.Time, in Input) []Output {
-	c.now = now
+	c.tick(now)
 	clear(c.out)
 	c.out = c.out[:0]
 	switch in := in.(type) {
@@ -170,10 +170,24 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 // Wake is when the core wants a Tick at the latest; zero for never.
 func (c *Core) Wake() time.Time {
 	at := c.timers.next()
-	if t, ok := c.opt.Reactor.Next(); ok && (at.IsZero() || t.Before(at)) {
-		at = t
+	if t, ok := c.opt.Reactor.Next(); ok {
+		if t = c.now.Add(t.Sub(c.clock)); at.IsZero() || t.Before(at) {
+			at = t
+		}
 	}
 	return at
+}
+
+// tick lets time pass. The wall clock may be set back; what events are received at never goes back, nor does it stand still
+// until the wall clock has caught up, for windows are measured by it.
+func (c *Core) tick(now time.Time) {
+	if passed := now.Sub(c.now); passed > 0 { // by the monotonic clock, where now has a reading of it
+		c.clock = c.clock.Add(passed)
+	}
+	c.now = now
+	if wall := now.Round(0); c.clock.Before(wall) {
+		c.clock = wall
+	}
 }
 
 // Online reports whether a minion has a session.
@@ -222,10 +236,7 @@ func (c *Core) grains(id string) map[string]any {
 // append gives an event its place in the log and shows it to the rules at the end of the step.
 func (c *Core) append(e event.Event, raw wire.RawEvent) event.Event {
 	c.pos++
-	if c.received.Before(c.now) { // the wall clock may step back; Received never does
-		c.received = c.now
-	}
-	e.Pos, e.Received = c.pos, c.received
+	e.Pos, e.Received = c.pos, c.clock
 	c.emit(Append{Event: e, Raw: raw})
 	c.react = append(c.react, e)
 	return e

@@ -83,7 +83,7 @@ func (c *Core) expire() {
 			c.compileAgain(t.job)
 		}
 	}
-	for _, d := range c.opt.Reactor.Due(c.now) {
+	for _, d := range c.opt.Reactor.Due(c.clock) {
 		tag, data := d.Event()
 		c.own(ownEvent{tag: tag, data: data, causes: d.Causes, depth: d.Depth})
 	}
