@@ -66,6 +66,7 @@ type Core struct {
 	jobs     map[jobKey]*openJob
 	exec     queue // master.exec
 	timers   timers
+	sweeping bool // a timerSweep runs
 	told     map[string]failures // by rule
 }
 

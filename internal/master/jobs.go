@@ -71,7 +71,8 @@ func (c *Core) queueOf(target string) *queue {
 
 // admit puts an open job into its queue.
 func (c *Core) admit(j *openJob) {
-	if len(c.jobs) == 0 {
+	if !c.sweeping {
+		c.sweeping = true
 		c.timers.add(c.now.Add(sweepEvery), timer{kind: timerSweep})
 	}
 	c.jobs[jobKey{j.JID, j.Target}] = j
@@ -307,7 +308,7 @@ func (c *Core) sweep() {
 	for _, j := range late {
 		c.jobExpired(j)
 	}
-	if len(c.jobs) > 0 {
+	if c.sweeping = len(c.jobs) > 0; c.sweeping {
 		c.timers.add(c.now.Add(sweepEvery), timer{kind: timerSweep})
 	}
 }
