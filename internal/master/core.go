@@ -65,8 +65,9 @@ type Core struct {
 	sessions map[uint64]*session
 	jobs     map[jobKey]*openJob
 	exec     queue // master.exec
+	execDue  bool  // exec may have something that is ready
 	timers   timers
-	sweeping bool // a timerSweep runs
+	sweeping bool                // a timerSweep runs
 	told     map[string]failures // by rule
 }
 
@@ -158,13 +159,17 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	case Rules:
 		c.rules(in)
 	case React:
-		c.react = append(c.react, in.Event)
+		c.react = append(c.react, in.Event) // bounded by what lies between cursor and head
+		return nil
 	case Note:
 		c.own(ownEvent{tag: in.Tag, data: in.Data})
+	case Started:
+		c.execute()
 	case Tick:
 	}
 	c.expire()
 	c.reactAll()
+	c.execute()
 	return c.out
 }
 

@@ -78,6 +78,7 @@ func (c *Core) admit(j *openJob) {
 	c.jobs[jobKey{j.JID, j.Target}] = j
 	q := c.queueOf(j.Target)
 	q.jobs = append(q.jobs, j)
+	c.execDue = c.execDue || q == &c.exec
 	if j.Deadline.Sub(c.now) < nearDeadline {
 		c.timers.add(j.Deadline, timer{kind: timerJob, job: j})
 	}
@@ -246,6 +247,7 @@ func (c *Core) finish(j *openJob, r job.Result, ret event.ID) {
 func (c *Core) close(j *openJob) {
 	c.put(j)
 	c.queueOf(j.Target).remove(j)
+	c.execDue = c.execDue || j.Target == event.Master
 	delete(c.jobs, jobKey{j.JID, j.Target})
 	j.stage, j.low = closed, nil
 }

@@ -29,6 +29,8 @@ func (m *Master) decide(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	next := m.newCommit()
+	m.step(ctx, next, Started{})
+	next.after, next.inputs, m.early = append(m.early, next.after...), next.inputs+1, nil
 	for {
 		var out chan *commit
 		if next.inputs > 0 {

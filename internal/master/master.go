@@ -46,6 +46,8 @@ type Master struct {
 	rules    ruleFiles
 	minions  minionTable
 
+	early []Output // what acts, of decisions made while the log was opened
+
 	inputs  chan Input
 	commits chan *commit
 	core    *Core

@@ -14,6 +14,8 @@ import (
 type Input interface{ input() }
 
 type (
+	// Started comes first: what the log remembers as open and needs no minion goes on.
+	Started struct{}
 	// Opened is a connection on the bus door, by a key that was admitted. Conn numbers it for ever.
 	Opened struct {
 		Conn   uint64
@@ -88,7 +90,8 @@ type (
 		Set    *reactors.Set
 		Reason string // for the event that tells it
 	}
-	// React feeds an event that is in the log already to the rules: what lies between cursor and head after a crash.
+	// React feeds an event that is in the log already to the rules: what lies between cursor and head after a crash, in
+	// order, before anything else. The rules see them all in the next Step, whose commit moves the cursor past them.
 	React struct{ Event event.Event }
 	// Note makes an event of the shell's own.
 	Note struct {
@@ -99,6 +102,7 @@ type (
 	Tick struct{}
 )
 
+func (Started) input()      {}
 func (Opened) input()       {}
 func (Closed) input()       {}
 func (Received) input()     {}

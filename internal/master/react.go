@@ -148,18 +148,19 @@ func (c *Core) begin(j *openJob) {
 	full := len(q.jobs) >= maxWaitingJobs
 	c.admit(j)
 	c.put(j)
-	switch {
-	case full:
+	if full {
 		c.bury(j, fmt.Sprintf("%d jobs wait for %s already", maxWaitingJobs, j.Target))
-	case j.Target == event.Master:
-		c.execute()
-	default:
+	} else if j.Target != event.Master {
 		c.dispatch(c.minion(j.Target))
 	}
 }
 
-// execute runs the master's own jobs, a few at once.
+// execute runs the master's own jobs, a few at once, those that a crash has interrupted among them.
 func (c *Core) execute() {
+	if !c.execDue {
+		return
+	}
+	c.execDue = false
 	running := 0
 	for _, j := range c.exec.jobs {
 		if j.stage == sent {
@@ -184,7 +185,6 @@ func (c *Core) executed(in Executed) {
 	}
 	ret := c.own(ownEvent{tag: jobTag + j.JID + "/ret/" + event.Master, causes: []event.ID{j.New}, depth: j.Depth + 1, data: in.Result})
 	c.finish(j, in.Result, ret.ID)
-	c.execute()
 }
 
 // failures counts what a rule failed at since it was last told.

@@ -117,7 +117,9 @@ func (m *Master) catchUp(from, head uint64) error {
 		}
 		c := m.newCommit()
 		for _, out := range m.core.Step(time.Now(), React{Event: e}) {
-			m.stage(c, out) // what acts is done when the minion connects
+			if !m.stage(c, out) {
+				m.early = append(m.early, out)
+			}
 		}
 		if err := m.store.Commit(c.batch); err != nil {
 			return err
