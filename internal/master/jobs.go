@@ -84,15 +84,29 @@ func (c *Core) admit(j *openJob) {
 	}
 }
 
-// waitingSame finds a job that waits for the same target to do the same, and has not been looked at: it will see what
-// this decision is about, so one run serves both.
+// waitingSame finds a rule's job that waits for the same target to do the same, and has not been looked at: it will see what
+// this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a rule's.
 func (q *queue) waitingSame(j job.Job) *openJob {
+	if j.Rule == "" || j.Fun != job.StateApply {
+		return nil
+	}
 	for _, o := range q.jobs {
-		if (o.stage == ready || o.stage == failing) && o.Same(j) {
+		if o.Rule != "" && (o.stage == ready || o.stage == failing) && o.Same(j) {
 			return o
 		}
 	}
 	return nil
+}
+
+// merge lets a decision join a job: it lives as long as the decision would have, and no chain of causes grows shorter by it.
+func (c *Core) merge(o *openJob, j job.Job) {
+	o.Merged++
+	if room := event.MaxCauses - len(o.Causes); room > 0 {
+		o.Causes = append(slices.Clip(o.Causes), j.Causes[:min(room, len(j.Causes))]...) // other targets of the job share it
+	}
+	o.Depth = max(o.Depth, j.Depth)
+	o.Deadline = j.Deadline
+	c.put(o)
 }
 
 // put stores the job as it stands. Lazily: what it says can be found out again after a crash.
@@ -269,7 +283,7 @@ func (c *Core) bury(j *openJob, why string) {
 }
 
 func (c *Core) jobExpired(j *openJob) {
-	if j.stage == closed || c.now.Before(j.Deadline) {
+	if j.stage == closed || c.now.Before(j.Deadline) { // a merged one lives longer than its timer
 		return
 	}
 	if m := c.minions[j.Target]; m != nil && m.session != nil && j.stage == sent {
@@ -293,7 +307,7 @@ func (c *Core) tellLost(j *openJob, kind string) {
 	if j.Rule != "" && kind == "dead" {
 		tag = "brine/reactor/" + j.Rule + "/dead"
 	}
-	c.own(ownEvent{tag: tag, causes: []event.ID{j.New}, depth: j.Depth, data: deadData{
+	c.own(ownEvent{tag: tag, causes: []event.ID{j.New}, depth: j.Depth + 1, data: deadData{
 		JID: j.JID, Target: j.Target, Fun: j.Fun, Error: j.Error, Tries: max(j.tries, j.Attempt)}})
 }
 

@@ -141,6 +141,6 @@ func (c *Core) submit(in Submit) {
 	next := event.ID{Origin: event.Master, Inc: c.inc, Seq: c.seq + 1}
 	answer.JID = job.JID(next, "", 0)
 	var verdict Verdict
-	c.open(job.Job{JID: answer.JID, Fun: in.Fun, Args: in.Args, By: in.By, Depth: 1}, targets, in.TTL, &verdict)
+	c.open(job.Job{JID: answer.JID, Fun: in.Fun, Args: in.Args, By: in.By}, targets, in.TTL, &verdict)
 	c.emit(Reply{Ref: in.Ref, Value: answer})
 }

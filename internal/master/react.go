@@ -118,12 +118,8 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 			continue // decided already: a replay
 		}
 		j.Target = t
-		if same := c.queueOf(t).waitingSame(j); same != nil && j.By == "" && j.Fun == job.StateApply {
-			same.Merged++
-			if len(same.Causes) < event.MaxCauses {
-				same.Causes = append(same.Causes, j.Causes...)
-			}
-			c.put(same)
+		if same := c.queueOf(t).waitingSame(j); same != nil {
+			c.merge(same, j)
 			out.Merged = append(out.Merged, same.JID)
 			continue
 		}
