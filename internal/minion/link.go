@@ -176,7 +176,10 @@ func (m *Minion) enrol(ctx context.Context, addr string) (identity.VerdictStatus
 	if err != nil {
 		return "", err
 	}
-	m.log.Info("the master answered at its enrolment door", "status", v.Status, "reason", v.Reason, "hint", v.Hint, "key", m.key.Fingerprint())
+	if v != m.verdict { // it asks each second while it waits, and says once what it hears
+		m.verdict = v
+		m.log.Info("the master answered at its enrolment door", "status", v.Status, "reason", v.Reason, "hint", v.Hint, "key", m.key.Fingerprint())
+	}
 	return v.Status, nil
 }
 

@@ -42,6 +42,7 @@ type Minion struct {
 	log     *slog.Logger
 	key     identity.Key
 	trust   *trust
+	verdict identity.Verdict // of the enrolment door, when it was asked last
 	outbox  *outbox.Outbox
 	files   *watch.Watcher
 	runner  *converge.Runner
