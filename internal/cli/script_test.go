@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"flag"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,12 +48,14 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"master": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).master(ts) },
-			"minion": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).minion(ts, args) },
-			"halt":   func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(of(ts).stop(args[0])) },
-			"await":  func(ts *testscript.TestScript, _ bool, args []string) { of(ts).await(ts, args) },
-			"append": appendFile,
-			"stable": stableOutput,
+			"master":  func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).master(ts) },
+			"minion":  func(ts *testscript.TestScript, _ bool, args []string) { of(ts).minion(ts, args) },
+			"halt":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(of(ts).stop(args[0])) },
+			"await":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).await(ts, args) },
+			"watches": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).watches(ts, args) },
+			"trace":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).trace(ts, args) },
+			"append":  appendFile,
+			"stable":  stableOutput,
 		},
 	})
 }
@@ -158,23 +163,29 @@ func (h *here) minion(ts *testscript.TestScript, args []string) {
 	if waits {
 		tag = "brine/key/" + id + "/pending"
 	}
-	h.see(ts, ctx, tag, status.Last+1)
+	h.see(ts, ctx, 1, tag, status.Last+1)
 }
 
-// await waits for an event: its tag's pattern, and words that its summary must hold.
+// await waits for an event, or with a number for so many: its tag's pattern, and words that its summary must hold.
 func (h *here) await(ts *testscript.TestScript, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	h.see(ts, ctx, args[0], 1, args[1:]...)
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		n, args = 1, append([]string{""}, args...)
+	}
+	h.see(ts, ctx, n, args[1], 1, args[2:]...)
 }
 
-func (h *here) see(ts *testscript.TestScript, ctx context.Context, tag string, from uint64, words ...string) {
+func (h *here) see(ts *testscript.TestScript, ctx context.Context, n int, tag string, from uint64, words ...string) {
 	client := h.client()
 	defer client.Close()
 	for l, err := range client.Events(ctx, api.Query{Tag: tag, From: from, Follow: true}) {
 		ts.Check(err)
 		if l.Event != nil && strings.Contains(summarize(*l.Event), strings.Join(words, " ")) {
-			return
+			if n--; n == 0 {
+				return
+			}
 		}
 	}
 	ts.Fatalf("no event %s %s came", tag, words)
@@ -191,6 +202,51 @@ func awaitSocket(ts *testscript.TestScript, path string) {
 			ts.Fatalf("%s: %v", path, err)
 		}
 	}
+}
+
+// watches runs `event watch` with more arguments, fires an event, and waits until it is shown. Then Ctrl-C ends it with exit code 0.
+func (h *here) watches(ts *testscript.TestScript, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	r, w := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, streams{strings.NewReader(""), w, w}, append([]string{"--socket", filepath.Join(h.dir, "m.sock"), "event", "watch"}, args[1:]...))
+		w.Close()
+	}()
+	lines := bufio.NewScanner(r)
+	lines.Scan() // the header: from here on nothing is missed
+	client := h.client()
+	defer client.Close()
+	_, err := client.Fire(ctx, args[0], nil)
+	ts.Check(err)
+	if !lines.Scan() || !strings.Contains(lines.Text(), args[0]) {
+		ts.Fatalf("shown was %q (%v)", lines.Text(), lines.Err())
+	}
+	cancel()
+	if c := <-code; c != exitOK {
+		ts.Fatalf("exit code %d", c)
+	}
+}
+
+// trace writes the trace of the newest event with a tag, made stable and without lines about Brine's own writes, whose place among
+// the others depends on who was faster.
+func (h *here) trace(ts *testscript.TestScript, args []string) {
+	client := h.client()
+	defer client.Close()
+	for l, err := range client.Events(context.Background(), api.Query{Tag: args[0], Reverse: true, Limit: 1}) {
+		ts.Check(err)
+		if l.Event != nil {
+			ts.Check(ts.Exec("brine", "event", "trace", l.Event.ID.String(), "--diff"))
+		}
+	}
+	var kept []string
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if !strings.Contains(line, "by Brine itself") && !strings.Contains(line, "passed over it") {
+			kept = append(kept, strings.Replace(line, "└", "├", 1)) // whether it is the last depends on them too
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(stable(strings.Join(kept, ""))), 0o600))
 }
 
 func appendFile(ts *testscript.TestScript, _ bool, args []string) {
