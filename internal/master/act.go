@@ -20,7 +20,15 @@ func (m *Master) act(ctx context.Context, g *errgroup.Group, out Output) {
 	case Send:
 		m.transmit(out.Conn, out.Msg)
 	case Serve:
-		g.Go(func() error { m.serve(out); return nil })
+		if !m.conns.serve(out.Conn) { // a minion asks for one piece after the other
+			m.hangup(Hangup{Conn: out.Conn, Bye: &wire.Bye{Reason: "asked for content before the last piece was sent"}})
+			return
+		}
+		g.Go(func() error {
+			defer m.conns.served(out.Conn)
+			m.serve(out)
+			return nil
+		})
 	case Hangup:
 		m.hangup(out)
 	case Execute:
@@ -69,6 +77,12 @@ func (m *Master) hangup(out Hangup) {
 
 // compile makes the low state of a job.
 func (m *Master) compile(ctx context.Context, c Compile) {
+	select {
+	case m.compiling <- struct{}{}:
+		defer func() { <-m.compiling }()
+	case <-ctx.Done():
+		return
+	}
 	low, err := m.compiler.Compile(ctx, c.Job.Target, c.Grains, c.Job.Args.SLS)
 	done := Compiled{JID: c.Job.JID, Target: c.Job.Target, Err: err}
 	if err == nil {

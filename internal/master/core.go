@@ -74,11 +74,11 @@ type Core struct {
 // minion is what the core holds of one minion, in session or not. One whose key was deleted stays for its marks: should it
 // come back, it goes on where it was.
 type minion struct {
-	info     MinionInfo
-	accepted bool
-	marks    map[event.Incarnation]HighWater
-	session  *session
-	queue    queue
+	info    MinionInfo
+	key     identity.Fingerprint // the accepted one; empty for none
+	marks   map[event.Incarnation]HighWater
+	session *session
+	queue   queue
 }
 
 // session is one connection that has been admitted.
@@ -102,7 +102,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 	}
 	for _, rec := range r.Registry.List() {
 		if rec.Status == identity.Accepted {
-			c.minion(rec.ID).accepted = true
+			c.minion(rec.ID).key = rec.Key
 		}
 	}
 	for _, info := range r.Minions {
@@ -206,7 +206,7 @@ func (c *Core) Online(id string) bool {
 func (c *Core) Minions() []MinionInfo {
 	var list []MinionInfo
 	for _, m := range c.minions {
-		if m.accepted {
+		if m.key != "" {
 			list = append(list, m.info)
 		}
 	}

@@ -34,20 +34,26 @@ func (c *Core) enrol(in Enrol) {
 
 // keyCommand carries out an operator's act on each of the ids, and answers with the records as they are then.
 func (c *Core) keyCommand(in KeyCommand) {
-	var records []identity.Record
-	var first error
 	act := map[KeyAct]func(time.Time, string, string) ([]identity.Change, error){
 		KeyAccept: c.registry.Accept, KeyReject: c.registry.Reject, KeyDelete: c.registry.Delete,
 	}[in.Act]
+	if act == nil {
+		c.emit(Reply{Ref: in.Ref, Err: fmt.Errorf("unknown act %q on keys", in.Act)})
+		return
+	}
+	var all []identity.Change
+	var first error
 	for _, who := range in.Who {
 		changes, err := act(c.now, who, in.By)
 		if err != nil && first == nil {
 			first = err
 		}
-		c.apply(changes)
-		for _, ch := range changes {
-			records = append(records, ch.Record)
-		}
+		all = append(all, changes...)
+	}
+	c.apply(all)
+	records := make([]identity.Record, len(all))
+	for i := range all {
+		records[i] = all[i].Record
 	}
 	c.emit(Reply{Ref: in.Ref, Value: records, Err: first})
 }
@@ -60,16 +66,23 @@ func (c *Core) tokenCommand(in TokenCommand) {
 
 // apply stores what changed among the keys, tells it, and ends the sessions that are no longer admitted.
 func (c *Core) apply(changes []identity.Change) {
+	var shut []string // ids, of which a key is no longer accepted
 	for _, ch := range changes {
 		c.emit(PutKey{Change: ch})
 		if tag, data, ok := ch.Event(); ok {
 			c.own(ownEvent{tag: tag, data: data, by: ch.By})
 		}
-		if ch.Kind == identity.KindAccepted {
-			c.minion(ch.Record.ID).accepted = true
+		switch ch.Kind {
+		case identity.KindAccepted:
+			c.minion(ch.Record.ID).key = ch.Record.Key
+		case identity.KindDeleted, identity.KindRejected:
+			if m := c.minions[ch.Record.ID]; m != nil && m.key == ch.Record.Key {
+				m.key = ""
+				shut = append(shut, ch.Record.ID)
+			}
 		}
 	}
-	if len(changes) == 0 {
+	if len(shut) == 0 {
 		return
 	}
 	for _, conn := range slices.Sorted(maps.Keys(c.sessions)) {
@@ -78,33 +91,23 @@ func (c *Core) apply(changes []identity.Change) {
 			c.hangup(s, "the key of "+s.id+" has been rejected or deleted", "")
 		}
 	}
-	for _, ch := range changes {
-		if ch.Kind == identity.KindDeleted || ch.Kind == identity.KindRejected {
-			c.forget(ch.Record.ID)
-		}
+	for _, id := range shut {
+		c.forget(c.minions[id])
 	}
 }
 
-// forget cancels what waits for a minion whose key was deleted. Its high-water marks stay: should it be accepted again, it
-// goes on where it was.
-func (c *Core) forget(id string) {
-	m := c.minions[id]
-	if m == nil || !m.accepted || c.holds(id) {
+// forget cancels what waits for a minion that has no key any more. Its high-water marks stay: should it be accepted again, it
+// goes on where it was. With another key in the place of the deleted one, its jobs go on waiting.
+func (c *Core) forget(m *minion) {
+	if m.key != "" {
 		return
 	}
-	m.accepted = false
 	for len(m.queue.jobs) > 0 {
 		j := m.queue.jobs[0]
-		j.Status, j.Error = job.Cancelled, "the key of "+id+" was rejected or deleted"
+		j.Status, j.Error = job.Cancelled, "the key of "+m.info.ID+" was rejected or deleted"
 		c.close(j)
 		c.tellLost(j, "cancelled")
 	}
-}
-
-// holds reports whether some key is accepted for an id: the deleted one may have been replaced.
-func (c *Core) holds(id string) bool {
-	records, err := c.registry.Match(id)
-	return err == nil && slices.ContainsFunc(records, func(r identity.Record) bool { return r.Status == identity.Accepted })
 }
 
 // fireEvent appends an operator's event.

@@ -73,7 +73,7 @@ func (m *Master) step(ctx context.Context, c *commit, in Input) {
 	}
 	for _, out := range outs {
 		if compile, ok := out.(Compile); ok {
-			go m.compile(ctx, compile) // it only reads: it need not wait for the commit
+			go m.compile(ctx, compile) // it only reads: it need not wait for the commit; one for each minion at most
 			continue
 		}
 		if !m.stage(c, out) {

@@ -52,12 +52,13 @@ type Master struct {
 	commits chan *commit
 	core    *Core
 
-	conns peers
-	news  broadcast    // a commit has brought events
-	full  atomic.Value // why the store takes nothing at present; a string
-	ready chan struct{}
-	stop  chan struct{} // closed when the core no longer listens
-	addrs []net.Addr
+	conns     peers
+	compiling chan struct{} // holds a token for each compilation under way
+	news      broadcast     // a commit has brought events
+	full      atomic.Value  // why the store takes nothing at present; a string
+	ready     chan struct{}
+	stop      chan struct{} // closed when the core no longer listens
+	addrs     []net.Addr
 }
 
 // Bounds of the shell.
@@ -66,6 +67,7 @@ const (
 	maxStepInputs = 512     // inputs of one commit
 	maxStepBytes  = 4 << 20 // bytes of events of one commit
 	retainEvery   = 10 * time.Minute
+	maxCompiling  = 8 // compilations at once; the others wait
 )
 
 // New opens everything that a master needs. Close it by running it to its end.
@@ -76,7 +78,8 @@ func New(opt Options) (*Master, error) {
 	}
 	m := &Master{
 		cfg: c, version: opt.Version, log: opt.Log,
-		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), ready: make(chan struct{}), stop: make(chan struct{}),
+		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), compiling: make(chan struct{}, maxCompiling),
+		ready: make(chan struct{}), stop: make(chan struct{}),
 	}
 	m.rules = ruleFiles{dirs: c.ReactorDirs, env: reactors.Env{Data: dataTypes(opt.Beacons)}, log: opt.Log}
 	var err error

@@ -18,6 +18,27 @@ type peers struct {
 	last uint64
 	byID map[uint64]*bus.Peer
 	ids  map[*bus.Peer]uint64
+	busy map[uint64]bool // being served content
+}
+
+// serve reports whether a connection may be served content: one piece at a time.
+func (c *peers) serve(id uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy[id] {
+		return false
+	}
+	if c.busy == nil {
+		c.busy = map[uint64]bool{}
+	}
+	c.busy[id] = true
+	return true
+}
+
+func (c *peers) served(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.busy, id)
 }
 
 func (c *peers) add(p *bus.Peer) uint64 {

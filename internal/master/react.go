@@ -91,7 +91,7 @@ func (c *Core) targets(e event.Event, d reactors.Decision) ([]string, error) {
 func (c *Core) match(match func(id string, grains map[string]any) bool) []string {
 	var ids []string
 	for id := range c.minions {
-		if c.minions[id].accepted && match(id, c.grains(id)) {
+		if c.minions[id].key != "" && match(id, c.grains(id)) {
 			ids = append(ids, id)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"brine/internal/bus"
 	"brine/internal/event"
@@ -39,10 +38,7 @@ func (m *Minion) do(ctx context.Context, g *errgroup.Group, out Output) ([]Input
 	case Recall:
 		g.Go(func() error { return m.recall(ctx, out.JID) })
 	case Fire:
-		g.Go(func() error {
-			_, err := m.fireReserved(ctx, out.Tag, out.Data)
-			return err
-		})
+		g.Go(func() error { m.notify(ctx, out.Tag, out.Data); return nil })
 	case Log:
 		if out.Warn {
 			m.log.Warn(out.Text, out.Args...)
@@ -51,44 +47,6 @@ func (m *Minion) do(ctx context.Context, g *errgroup.Group, out Output) ([]Input
 		}
 	}
 	return nil, nil
-}
-
-// connection is the newest one to a master.
-type connection struct {
-	mu   sync.Mutex
-	num  uint64
-	peer *bus.Peer
-}
-
-func (c *connection) set(num uint64, p *bus.Peer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.num, c.peer = num, p
-}
-
-func (c *connection) get(num uint64) *bus.Peer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.num != num {
-		return nil
-	}
-	return c.peer
-}
-
-func (c *connection) hangup(num uint64, reason string) {
-	if p := c.get(num); p != nil {
-		p.Close(errors.New(reason))
-	}
-}
-
-func (c *connection) close(reason string) {
-	c.mu.Lock()
-	p := c.peer
-	c.mu.Unlock()
-	if p != nil {
-		p.Close(errors.New(reason))
-		<-p.Done()
-	}
 }
 
 // uplink is the bus's handler of one connection.
@@ -223,12 +181,13 @@ func (m *Minion) renew(out Renew) ([]Input, error) {
 	return []Input{Renewed{Memory: memory}}, err
 }
 
-// fireReserved makes an event below Brine's own part of the tags.
-func (m *Minion) fireReserved(ctx context.Context, tag string, data any) (event.ID, error) {
+// notify makes an event of the minion's own, below Brine's part of the tags.
+func (m *Minion) notify(ctx context.Context, tag string, data any) {
 	payload, err := event.Encode(data)
-	if err != nil {
-		return event.ID{}, err
+	if err == nil {
+		_, err = m.commitAll(ctx, reserveTx(wire.Event{Tag: tag, Data: payload}))
 	}
-	seq, err := m.commit(ctx, reserveTx(wire.Event{Tag: tag, Data: payload}))
-	return event.ID{Origin: m.cfg.ID, Inc: m.outbox.State().Inc, Seq: seq}, err
+	if err != nil && ctx.Err() == nil {
+		m.log.Error("event not kept", "tag", tag, "error", err)
+	}
 }

@@ -115,8 +115,8 @@ func (m *Minion) Key() identity.Fingerprint { return m.key.Fingerprint() }
 
 // announce fires the event of the start.
 func (m *Minion) announce(ctx context.Context) error {
-	_, err := m.fire(ctx, outbox.Tx{}, wire.Event{Tag: "brine/minion/" + m.cfg.ID + "/start"}, map[string]string{"version": m.version})
-	return err
+	m.notify(ctx, "brine/minion/"+m.cfg.ID+"/start", map[string]string{"version": m.version})
+	return nil
 }
 
 // Fire makes an event of a program on this host durable and gives its id.
@@ -134,15 +134,6 @@ func (m *Minion) Fire(ctx context.Context, tag string, data event.Data, by strin
 	return event.ID{Origin: m.cfg.ID, Inc: m.outbox.State().Inc, Seq: seq}, nil
 }
 
-func (m *Minion) fire(ctx context.Context, tx outbox.Tx, e wire.Event, data any) (uint64, error) {
-	var err error
-	if e.Data, err = event.Encode(data); err != nil {
-		return 0, err
-	}
-	tx.Events = append(tx.Events, e)
-	return m.commit(ctx, tx)
-}
-
 // commit makes a transaction durable and tells the core of its events.
 func (m *Minion) commit(ctx context.Context, tx outbox.Tx) (first uint64, err error) {
 	first, err = m.outbox.Commit(tx)
@@ -153,6 +144,24 @@ func (m *Minion) commit(ctx context.Context, tx outbox.Tx) (first uint64, err er
 		m.input(ctx, Appended{Next: first + n})
 	}
 	return first, nil
+}
+
+// commitAll is commit, but waits for room instead of failing: what it is for has happened and must be told.
+func (m *Minion) commitAll(ctx context.Context, tx outbox.Tx) (first uint64, err error) {
+	for told := false; ; told = true {
+		first, err = m.commit(ctx, tx)
+		if !errors.Is(err, outbox.ErrFull) {
+			return first, err
+		}
+		if !told {
+			m.log.Warn("the outbox is full: waiting for the master to take events")
+		}
+		select {
+		case <-m.outbox.Room():
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }
 
 // input hands the core an input, unless the minion is stopping.
@@ -177,7 +186,9 @@ func (m *Minion) loop(ctx context.Context, g *errgroup.Group) error {
 		for len(pending) > 0 {
 			in := pending[0]
 			pending = pending[1:]
-			for _, out := range m.core.Step(time.Now(), in) {
+			outs := m.core.Step(time.Now(), in)
+			m.conn.setUp(m.core.Up())
+			for _, out := range outs {
 				answers, err := m.do(ctx, g, out)
 				if err != nil {
 					return err

@@ -148,7 +148,7 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 		m.log.Warn("the result cannot be told a second time", "jid", jid, "error", err)
 	}
 	tx.Done, tx.Applied = &outbox.Done{JID: jid, Attempt: attempt, Result: kept}, applied
-	seq, err := m.commit(ctx, tx)
+	seq, err := m.commitAll(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("result of job %s: %w", jid, err)
 	}
@@ -227,13 +227,37 @@ func (c *chunks) expect(get wire.Get) chan chunkOrError {
 // chunkTimeout is how long a piece of content may take.
 const chunkTimeout = 30 * time.Second
 
+// A piece of content is asked for again when it does not come: the session may have broken, and in a new one the master
+// names the content again only with the job.
+const (
+	maxGets = 5
+	getWait = 500 * time.Millisecond
+)
+
 // get fetches one piece of content from the master.
 func (m *Minion) get(ctx context.Context, hash string, offset int64) (data []byte, size int64, err error) {
 	m.chunks.one.Lock()
 	defer m.chunks.one.Unlock()
+	for try := 1; ; try++ {
+		data, size, err = m.getOnce(ctx, hash, offset)
+		if err == nil || try == maxGets || ctx.Err() != nil {
+			return data, size, err
+		}
+		if err := m.conn.waitUp(ctx, chunkTimeout); err != nil {
+			return nil, 0, err
+		}
+		select {
+		case <-time.After(getWait):
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+}
+
+func (m *Minion) getOnce(ctx context.Context, hash string, offset int64) (data []byte, size int64, err error) {
 	get := wire.Get{Hash: hash, Offset: offset}
 	got := m.chunks.expect(get)
-	if err := m.sendAny(&get); err != nil {
+	if err := m.conn.sendUp(&get); err != nil {
 		return nil, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
@@ -251,19 +275,4 @@ func (m *Minion) get(ctx context.Context, hash string, offset int64) (data []byt
 		m.chunks.fail(ctx.Err())
 		return nil, 0, fmt.Errorf("the master did not send it: %w", ctx.Err())
 	}
-}
-
-// sendAny sends on whatever connection there is.
-func (m *Minion) sendAny(msg wire.Message) error {
-	m.conn.mu.Lock()
-	p := m.conn.peer
-	m.conn.mu.Unlock()
-	if p == nil {
-		return errors.New("there is no session with the master")
-	}
-	raw, err := wire.Encode(msg)
-	if err != nil {
-		return err
-	}
-	return p.Send(raw)
 }

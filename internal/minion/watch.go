@@ -29,10 +29,7 @@ func (m *Minion) watch(ctx context.Context, b instance) error {
 			wait = beaconRestart
 		}
 		m.log.Error("beacon failed", "beacon", b.name, "error", err, "restart_in", wait)
-		_, ferr := m.fireReserved(ctx, "brine/minion/"+m.cfg.ID+"/beacon/"+b.name+"/failed", map[string]string{"error": err.Error()})
-		if ferr != nil {
-			m.log.Error("beacon's failure not told", "beacon", b.name, "error", ferr)
-		}
+		m.notify(ctx, "brine/minion/"+m.cfg.ID+"/beacon/"+b.name+"/failed", map[string]string{"error": err.Error()})
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
