@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"brine/internal/event"
@@ -44,23 +45,22 @@ func (c *Core) events(in Events) {
 
 // reject says why an event can never be taken; empty when it can.
 func reject(minion string, seq uint64, it *Item) string {
+	var reason string
 	switch {
 	case it.Err != nil:
-		return clip(it.Err.Error())
+		reason = it.Err.Error()
 	case it.Event.Seq != seq:
-		return fmt.Sprintf("it carries the sequence %d in the place of %d", it.Event.Seq, seq)
+		reason = fmt.Sprintf("it carries the sequence %d in the place of %d", it.Event.Seq, seq)
 	case !event.MayFire(minion, it.Event.Tag):
-		return clip(fmt.Sprintf("%s may not fire %q: below %s a minion names only itself", minion, it.Event.Tag, event.Reserved))
+		reason = fmt.Sprintf("below %s a minion names only itself, and this is %q", event.Reserved, it.Event.Tag)
 	}
-	return ""
+	return strings.ToValidUTF8(reason[:min(len(reason), maxRejectReason)], "")
 }
 
-func clip(s string) string {
-	if len(s) > wire.MaxReason {
-		return s[:wire.MaxReason]
-	}
-	return s
-}
+// maxRejectReason bounds the reason of one rejection, in bytes: as many as a batch can have fit one message.
+const maxRejectReason = 256
+
+func clip(s string) string { return wire.CutReason(s) }
 
 func (c *Core) take(s *session, it *Item) {
 	w := &it.Event

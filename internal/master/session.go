@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -156,17 +157,15 @@ func (c *Core) mark(m *minion, hw HighWater) {
 	if len(m.marks) <= maxIncarnations {
 		return
 	}
-	oldest := hw
+	var oldest HighWater
 	for _, o := range m.marks {
-		if o.Updated.Before(oldest.Updated) || o.Updated.Equal(oldest.Updated) && o.Inc < oldest.Inc && o.Inc != hw.Inc {
+		if o.Inc != hw.Inc && (oldest.Inc == 0 || cmp.Or(o.Updated.Compare(oldest.Updated), cmp.Compare(o.Inc, oldest.Inc)) < 0) {
 			oldest = o
 		}
 	}
-	if oldest.Inc != hw.Inc {
-		delete(m.marks, oldest.Inc)
-		oldest.Drop = true
-		c.emit(oldest)
-	}
+	delete(m.marks, oldest.Inc)
+	oldest.Drop = true
+	c.emit(oldest)
 }
 
 // isResult tells the event that carries a job's result.
