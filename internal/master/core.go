@@ -77,8 +77,15 @@ type minion struct {
 	info    MinionInfo
 	key     identity.Fingerprint // the accepted one; empty for none
 	marks   map[event.Incarnation]HighWater
+	gap     gap // the last one told
 	session *session
 	queue   queue
+}
+
+// gap is a hole that was told, so that it is not told with each new session.
+type gap struct {
+	inc event.Incarnation
+	to  uint64
 }
 
 // session is one connection that has been admitted.

@@ -58,7 +58,7 @@ func (q *queue) unsend() {
 		if j.stage == sent {
 			j.stage = ready
 		}
-		j.sendings = 0
+		j.sendings, j.low = 0, nil
 	}
 }
 
@@ -153,6 +153,10 @@ func (c *Core) compiled(in Compiled) {
 		j.stage = ready
 	default:
 		j.low = in.Low
+		if _, err := wire.Encode(j.message(c.now)); err != nil { // or it would end every session it is sent in
+			c.bury(j, "compile: "+err.Error())
+			break
+		}
 		c.hand(m, j)
 	}
 	c.dispatch(m)
@@ -195,10 +199,14 @@ func (c *Core) hand(m *minion, j *openJob) {
 	}
 	j.sendings++
 	c.timers.add(c.now.Add(takenTimeout), timer{kind: timerTaken, conn: s.conn, job: j, sent: j.sendings})
-	c.emit(Send{Conn: s.conn, Msg: &wire.Job{
-		JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(c.now), 0),
+	c.emit(Send{Conn: s.conn, Msg: j.message(c.now)})
+}
+
+func (j *openJob) message(now time.Time) *wire.Job {
+	return &wire.Job{
+		JID: j.JID, Attempt: max(j.Attempt, 1), Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(now), 0),
 		Rule: j.Rule, Cause: j.New, Depth: j.Depth + 1, Low: j.low,
-	}})
+	}
 }
 
 // allow lets the session ask for a content.

@@ -3,6 +3,7 @@ package master
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"brine/internal/event"
@@ -68,6 +69,9 @@ func (c *Core) carry(e event.Event, v reactors.Verdict, d reactors.Decision, out
 			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: err.Error()})
 			return
 		}
+		if len(targets) == 0 {
+			out.Why = strings.TrimPrefix(out.Why+"; "+d.Fun+" for nobody: no accepted minion is meant", "; ")
+		}
 		c.open(j, targets, ruleTTL, out)
 	}
 }
@@ -77,6 +81,9 @@ func (c *Core) targets(e event.Event, d reactors.Decision) ([]string, error) {
 	if d.Tgt == "" {
 		if e.Minion == "" {
 			return nil, fmt.Errorf("%s needs tgt: event %s was fired by no minion", d.Fun, e.ID)
+		}
+		if m := c.minions[e.Minion]; m == nil || m.key == "" {
+			return nil, nil // its key was deleted before the rules saw the event
 		}
 		return []string{e.Minion}, nil
 	}
@@ -104,10 +111,14 @@ type newData struct {
 	JID     string   `json:"jid"`
 	Fun     string   `json:"fun"`
 	Args    job.Args `json:"args"`
-	Targets []string `json:"targets"`
+	Targets []string `json:"targets"`        // at most maxTargetsTold; the jobs themselves say all
+	More    int      `json:"more,omitempty"` // targets that are not told
 	Rule    string   `json:"rule,omitempty"`
 	Step    int      `json:"step"`
 }
+
+// maxTargetsTold bounds the targets in one event, so that it holds them however long their names are.
+const maxTargetsTold = 500
 
 // open makes a job for each target, but where a waiting one asks the same, and fires brine/job/<jid>/new for them all.
 func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict) {
@@ -129,7 +140,8 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 		return
 	}
 	told := c.own(ownEvent{tag: jobTag + j.JID + "/new", by: j.By, causes: j.Causes, depth: j.Depth, data: newData{
-		JID: j.JID, Fun: j.Fun, Args: j.Args, Targets: fresh, Rule: j.Rule, Step: j.Step}})
+		JID: j.JID, Fun: j.Fun, Args: j.Args, Targets: fresh[:min(len(fresh), maxTargetsTold)], More: max(len(fresh)-maxTargetsTold, 0),
+		Rule: j.Rule, Step: j.Step}})
 	j.New = told.ID
 	out.Jobs = append(out.Jobs, j.JID)
 	for _, t := range fresh {
@@ -216,6 +228,7 @@ func (c *Core) tellFailed(e event.Event, v reactors.Verdict) {
 // rules puts another set in force; what did not change keeps its throttles.
 func (c *Core) rules(in Rules) {
 	c.opt.Reactor.Replace(in.Set)
+	clear(c.told) // or it would hold every rule there ever was
 	c.own(ownEvent{tag: "brine/master/rules", data: map[string]any{"rules": len(in.Set.Rules()), "reason": in.Reason}})
 	for _, kv := range c.opt.Reactor.Dirty() {
 		c.emit(PutReactor{KV: kv})

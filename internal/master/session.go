@@ -125,13 +125,19 @@ type gapData struct {
 }
 
 // resume finds the sequence at which a minion goes on, and tells a hole: events the minion no longer holds although
-// this log has not got them, for it was restored from a backup or begun anew.
+// this log has not got them, for it was restored from a backup or begun anew. An incarnation of which neither has anything may
+// begin anywhere.
 func (c *Core) resume(m *minion, h *wire.Hello) uint64 {
 	high := m.marks[h.Inc].Seq
-	if h.First > high+1 && h.Acked > high {
+	told := gap{h.Inc, h.First - 1}
+	if h.First > high+1 && (h.Acked > 0 || high > 0) && m.gap != told {
+		m.gap = told
+		reason := "acknowledged once, and not in this log: was the master restored from a backup?"
+		if h.Acked <= high {
+			reason = "the minion no longer has them: its memory was damaged"
+		}
 		c.own(ownEvent{tag: "brine/gap/" + m.info.ID, data: gapData{
-			Incarnation: h.Inc.String(), From: high + 1, To: h.First - 1, Lost: h.First - 1 - high,
-			Reason: "acknowledged once, and not in this log: was the master restored from a backup?"}})
+			Incarnation: h.Inc.String(), From: high + 1, To: h.First - 1, Lost: h.First - 1 - high, Reason: reason}})
 	}
 	return max(high+1, h.First)
 }
