@@ -37,12 +37,12 @@ type CoreOptions struct {
 
 // Recovered is what the log remembers.
 type Recovered struct {
-	Inc        event.Incarnation // of the master's own events
+	Inc        event.Incarnation // of the master's own events: new with each start
 	Head       uint64            // the last position
 	Received   time.Time         // of the event there
 	Cursor     uint64            // the last position that the rules have seen
-	HighWaters []HighWater       // the master's own among them
-	Jobs       []job.Job         // the open ones, oldest first
+	HighWaters []HighWater
+	Jobs       []job.Job // the open ones, oldest first
 	Registry   *identity.Registry
 	Minions    []MinionInfo
 }
@@ -54,8 +54,8 @@ type Core struct {
 	now time.Time
 	out []Output
 
-	inc   event.Incarnation
-	seq   uint64 // of the master's own events
+	inc   event.Incarnation // of the master's own events
+	seq   uint64            // of the last of them
 	pos   uint64
 	clock time.Time     // what events are received at: see tick
 	react []event.Event // appended, and not yet shown to the rules
@@ -119,12 +119,6 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 		}
 	}
 	for _, hw := range r.HighWaters {
-		if hw.Minion == event.Master {
-			if hw.Inc == c.inc {
-				c.seq = hw.Seq
-			}
-			continue
-		}
 		c.minion(hw.Minion).marks[hw.Inc] = hw
 	}
 	for _, j := range r.Jobs {
@@ -277,6 +271,5 @@ func (c *Core) own(o ownEvent) event.Event {
 	}
 	c.seq++
 	id := event.ID{Origin: event.Master, Inc: c.inc, Seq: c.seq}
-	c.emit(HighWater{Minion: event.Master, Inc: c.inc, Seq: c.seq, Updated: c.now})
 	return c.append(event.Event{ID: id, Time: c.now, Tag: o.tag, By: o.by, Causes: o.causes, Depth: o.depth, Data: data}, nil)
 }

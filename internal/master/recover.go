@@ -12,20 +12,16 @@ import (
 	"brine/reactors"
 )
 
-// Buckets of the log's records that belong to this package.
-const (
-	bucketMinions = "minions"
-	bucketMaster  = "master"
-)
+// bucketMinions holds the log's records of minions.
+const bucketMinions = "minions"
 
 // recover makes the core out of what the log remembers.
 func (m *Master) recover(reactor *reactors.Reactor) error {
 	first, head := m.store.Head()
-	r := Recovered{Head: head, Received: m.store.LastReceived()}
+	// A new incarnation with each start: the ids of the master's own events, and of the jobs that follow from them, must not come
+	// again when the log is an older one, put back from a backup.
+	r := Recovered{Inc: event.NewIncarnation(rand.Uint64()), Head: head, Received: m.store.LastReceived()}
 	var err error
-	if r.Inc, err = m.incarnation(); err != nil {
-		return err
-	}
 	if r.Cursor, err = m.store.Cursor(); err != nil {
 		return fmt.Errorf("cursor: %w", err)
 	}
@@ -64,24 +60,6 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 		m.minions.put(info)
 	}
 	return m.catchUp(max(r.Cursor+1, first), head)
-}
-
-// incarnation is that of the master's own events: as old as the log.
-func (m *Master) incarnation() (event.Incarnation, error) {
-	var inc event.Incarnation
-	err := m.store.Records(bucketMaster, func(key string, value []byte) (err error) {
-		if key == "incarnation" {
-			inc, err = event.ParseIncarnation(string(value))
-		}
-		return err
-	})
-	if err != nil || inc != 0 {
-		return inc, err
-	}
-	inc = event.NewIncarnation(rand.Uint64())
-	b := m.store.NewBatch()
-	b.PutRecord(bucketMaster, "incarnation", []byte(inc.String()))
-	return inc, m.store.Commit(b)
 }
 
 func (m *Master) keys() (*identity.Registry, error) {

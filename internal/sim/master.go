@@ -26,7 +26,6 @@ fix:
 
 // masterDisk is what a master's log would hold: only what was committed.
 type masterDisk struct {
-	inc      event.Incarnation
 	events   []event.Event
 	marks    map[string]map[event.Incarnation]master.HighWater
 	jobs     map[[2]string]job.Job
@@ -57,8 +56,8 @@ type masterNode struct {
 
 func newMaster(w *World) *masterNode {
 	return &masterNode{w: w, byConn: map[uint64]*conn{}, disk: masterDisk{
-		inc: event.NewIncarnation(w.rng.Uint64()), marks: map[string]map[event.Incarnation]master.HighWater{},
-		jobs: map[[2]string]job.Job{}, reactor: map[string][]byte{}, verdicts: map[uint64][]master.Verdict{},
+		marks: map[string]map[event.Incarnation]master.HighWater{},
+		jobs:  map[[2]string]job.Job{}, reactor: map[string][]byte{}, verdicts: map[uint64][]master.Verdict{},
 		minions: map[string]master.MinionInfo{},
 	}}
 }
@@ -97,7 +96,7 @@ func (n *masterNode) start() {
 	if err != nil {
 		panic(err)
 	}
-	r := master.Recovered{Inc: n.disk.inc, Head: uint64(len(n.disk.events)), Cursor: n.disk.cursor, Registry: registry}
+	r := master.Recovered{Inc: event.NewIncarnation(n.w.rng.Uint64()), Head: uint64(len(n.disk.events)), Cursor: n.disk.cursor, Registry: registry}
 	if r.Head > 0 {
 		r.Received = n.disk.events[r.Head-1].Received
 	}
