@@ -195,7 +195,7 @@ func named(err error, name string) error {
 		return err
 	}
 	if _, perr := event.ParseID(name); perr != nil {
-		return api.Errorf(api.BadRequest, "an event is named by its id or its position: `brine event list` shows both", "%v", perr)
+		return api.Errorf(api.BadRequest, "an event is named by its id or its position: `brine event list` shows positions, with -o json ids too", "%v", perr)
 	}
 	return err
 }
