@@ -14,14 +14,16 @@ import (
 const (
 	maxQueuedJobs    = 16      // jobs held; a further one is not taken, and comes again
 	maxInflightBytes = 4 << 20 // bytes of events sent and not acknowledged
-	maxDone          = 4096    // finished jobs remembered; the outbox holds as many
+	maxDone          = 8192    // finished jobs remembered: twice what the outbox tells at the start, in no order, so that none of late is forgotten
 
-	helloTimeout = 10 * time.Second // from Connected to Welcome
-	ackTimeout   = 5 * time.Second  // without progress, what is not acknowledged is sent again
-	backoffMin   = 100 * time.Millisecond
-	backoffMax   = 30 * time.Second
-	pendingWait  = time.Second // between two questions whether the key has been accepted
-	rejectedWait = time.Minute // the same for a rejected key
+	helloTimeout    = 10 * time.Second // from Connected to Welcome
+	ackTimeout      = 5 * time.Second  // without progress, what is not acknowledged is sent again; doubles each time
+	ackTimeoutMax   = time.Minute
+	backoffMin      = 100 * time.Millisecond
+	backoffMax      = 30 * time.Second
+	pendingAttempts = 6           // that count, while the key waits to be accepted: 3 to 6 s between two questions
+	stable          = time.Minute // a session that the master ends sooner counts as a failed attempt
+	rejectedWait    = time.Minute // the same for a rejected key
 )
 
 // CoreOptions are what the core cannot find out by itself.
@@ -56,15 +58,16 @@ type Core struct {
 
 	phase    phase
 	conn     uint64    // the number of the newest dial
-	attempts int       // dials since a session was last up
+	attempts int       // dials since a session was last up, and not ended by the master at once
+	since    time.Time // phase up
 	retryAt  time.Time // phase idle
 	deadline time.Time // phases greeting to renewing
 	link     link
 
 	queue   []queued
-	running string // jid of the state run under way
-	done    map[string]Done
-	order   []string // jids of done, oldest first
+	running string          // jid of the state run under way
+	done    map[string]Done // finished, or under way with the sequence underWay
+	order   []string        // jids of done, oldest first
 }
 
 // NewCore makes a core that waits for Started.

@@ -14,26 +14,43 @@ type queued struct {
 	deadline time.Time // by this minion's clock
 }
 
+// underWay stands for the sequence of a result that is still to come: past everything that could be acknowledged.
+const underWay = 1<<64 - 1
+
 // job takes a job, or passes it over because it has it already. What is not taken comes again.
 func (c *Core) job(j *wire.Job) {
 	if d, ok := c.done[j.JID]; ok && d.Attempt >= j.Attempt {
-		c.take(j)
-		if d.Inc != c.mem.Inc || d.Seq <= c.mem.Acked { // the master had the result, and has lost it
-			c.done[j.JID] = Done{Attempt: d.Attempt, Inc: c.mem.Inc, Seq: c.mem.Next} // until Finished says it exactly
-			c.emit(Recall{JID: j.JID})
-		}
+		c.again(j, d)
 		return
 	}
-	if c.running == j.JID || slices.ContainsFunc(c.queue, func(q queued) bool { return q.job.JID == j.JID }) {
-		c.take(j)
-		return
+	if c.running == j.JID {
+		return // an earlier attempt: it comes again when that has ended
 	}
-	if len(c.queue) >= maxQueuedJobs {
+	fresh := queued{job: j, deadline: c.now.Add(j.Remaining)}
+	i := slices.IndexFunc(c.queue, func(q queued) bool { return q.job.JID == j.JID })
+	switch {
+	case i >= 0 && c.queue[i].job.Attempt < j.Attempt:
+		c.queue[i] = fresh // the master no longer wants the result of the earlier one
+	case i >= 0:
+	case len(c.queue) >= maxQueuedJobs:
 		c.logf(true, "job not taken: the queue is full", "jid", j.JID, "bound", maxQueuedJobs)
 		return
+	default:
+		c.queue = append(c.queue, fresh)
 	}
 	c.take(j)
-	c.queue = append(c.queue, queued{job: j, deadline: c.now.Add(j.Remaining)})
+}
+
+// again answers a job that was started before. While its result is on the way nothing is said: should the result turn out to be
+// one that the master once had and has lost, the master must ask once more.
+func (c *Core) again(j *wire.Job, d Done) {
+	switch {
+	case d.Seq == underWay:
+		c.take(j)
+	case d.Inc != c.mem.Inc || d.Seq <= c.mem.Acked:
+		c.done[j.JID] = Done{Attempt: d.Attempt, Inc: c.mem.Inc, Seq: c.mem.Next} // until Finished says it exactly
+		c.emit(Recall{JID: j.JID})
+	}
 }
 
 func (c *Core) take(j *wire.Job) {
@@ -49,29 +66,27 @@ func (c *Core) cancel(jid string) {
 func (c *Core) runNext() {
 	rest := c.queue[:0]
 	for _, q := range c.queue {
-		switch err := c.permit(q); {
-		case err != "":
-			c.hold(q)
-			c.emit(Refuse{Job: q.job, Reason: err})
-		case q.job.Fun != job.StateApply:
-			c.hold(q)
-			c.emit(Run{Job: q.job, Deadline: q.deadline})
-		case c.running == "":
-			c.running = q.job.JID
-			c.hold(q)
-			c.emit(Run{Job: q.job, Deadline: q.deadline})
-		default:
+		if q.job.Fun == job.StateApply && c.running != "" && c.now.Before(q.deadline) {
 			rest = append(rest, q)
+			continue
 		}
+		c.hold(q)
+		if err := c.permit(q); err != "" {
+			c.emit(Refuse{Job: q.job, Reason: err})
+			continue
+		}
+		if q.job.Fun == job.StateApply {
+			c.running = q.job.JID
+		}
+		c.emit(Run{Job: q.job, Deadline: q.deadline})
 	}
 	clear(c.queue[len(rest):])
 	c.queue = rest
 }
 
-// hold remembers a job as under way, so that it is not started twice. The sequence is not known yet: it is past
-// everything that could be acknowledged.
+// hold remembers a job as under way, so that it is not started twice.
 func (c *Core) hold(q queued) {
-	c.remember(q.job.JID, Done{Attempt: q.job.Attempt, Inc: c.mem.Inc, Seq: 1<<64 - 1})
+	c.remember(q.job.JID, Done{Attempt: q.job.Attempt, Inc: c.mem.Inc, Seq: underWay})
 }
 
 func (c *Core) permit(q queued) string {

@@ -53,9 +53,9 @@ func (c *Core) connectFailed(in ConnectFailed) {
 	case identity.VerdictAccepted:
 		c.attempts = 0 // the door is open: walk through it soon
 		c.retry(0)
-	case identity.VerdictPending:
-		c.attempts = min(c.attempts, 3)
-		c.retry(pendingWait / 2)
+	case identity.VerdictPending: // soon at first, for somebody may be at it; a thousand that wait must not keep the master busy
+		c.attempts = min(c.attempts, pendingAttempts)
+		c.retry(0)
 	case identity.VerdictRejected, identity.VerdictDenied:
 		c.retry(rejectedWait)
 	default:
@@ -70,6 +70,9 @@ func (c *Core) disconnected(in Disconnected) {
 	if c.phase == renewing {
 		c.conn++ // the answer to Renew dials anew
 		return
+	}
+	if c.phase == up {
+		c.attempts = 0
 	}
 	c.logf(true, "session ended", "reason", in.Err)
 	c.retry(0)
@@ -97,6 +100,9 @@ func (c *Core) received(in Received) {
 	case *wire.Cancel:
 		c.cancel(msg.JID)
 	case *wire.Bye:
+		if c.phase == up && c.now.Sub(c.since) >= stable {
+			c.attempts = 0 // else two clones that take the session from each other do so ever more slowly
+		}
 		c.logf(true, "the master ends the session", "reason", msg.Reason, "hint", msg.Hint)
 		c.emit(Hangup{Conn: c.conn, Reason: msg.Reason})
 		c.retry(time.Second)
@@ -132,7 +138,7 @@ func (c *Core) compared(in Compared) {
 }
 
 func (c *Core) establish(highWater uint64) {
-	c.phase, c.attempts = up, 0
+	c.phase, c.since = up, c.now
 	if highWater > c.mem.Acked {
 		c.trim(highWater, nil)
 	}

@@ -14,6 +14,7 @@ type link struct {
 	stale    bool      // its answer no longer counts: rewound meanwhile
 	batches  []batch   // sent, oldest first
 	bytes    int       // in batches
+	rewinds  int       // since the last acknowledgement
 	progress time.Time // of the last acknowledgement, or of the first batch sent after all was acknowledged
 }
 
@@ -27,7 +28,7 @@ func (l *link) deadline() time.Time {
 	if len(l.batches) == 0 {
 		return time.Time{}
 	}
-	return l.progress.Add(ackTimeout)
+	return l.progress.Add(min(ackTimeout<<min(l.rewinds, 8), ackTimeoutMax))
 }
 
 // rewind forgets what was sent, so that it is sent again.
@@ -36,6 +37,7 @@ func (l *link) rewind(now time.Time) {
 	l.batches, l.bytes = l.batches[:0], 0
 	l.stale = l.busy
 	l.progress = now
+	l.rewinds++
 }
 
 // pump asks for the next batch when there are events and room.
@@ -61,8 +63,10 @@ func (c *Core) transmitted(in Transmitted) {
 		return
 	}
 	if in.To < in.From {
+		c.hangup("the outbox does not give the events that it holds") // asked again at once, it would be asked for ever
 		return
 	}
+	c.mem.Next = max(c.mem.Next, in.To+1) // the outbox may be ahead of what Appended has told
 	if len(c.link.batches) == 0 {
 		c.link.progress = c.now
 	}
@@ -86,7 +90,7 @@ func (c *Core) acked(a *wire.Ack) {
 		c.link.bytes -= c.link.batches[0].bytes
 		c.link.batches = c.link.batches[1:]
 	}
-	c.link.progress = c.now
+	c.link.progress, c.link.rewinds = c.now, 0
 }
 
 func (c *Core) trim(upTo uint64, rejected []wire.Rejection) {
