@@ -49,7 +49,7 @@ func (c *Core) again(j *wire.Job, d Done) {
 		c.take(j)
 	case d.Inc != c.mem.Inc || d.Seq <= c.mem.Acked:
 		c.done[j.JID] = Done{Attempt: d.Attempt, Inc: c.mem.Inc, Seq: c.mem.Next} // until Finished says it exactly
-		c.emit(Recall{JID: j.JID})
+		c.emit(Recall{Job: j})
 	}
 }
 

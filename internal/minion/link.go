@@ -36,7 +36,7 @@ func (m *Minion) do(ctx context.Context, g *errgroup.Group, out Output) ([]Input
 	case Refuse:
 		g.Go(func() error { return m.refuse(ctx, out) })
 	case Recall:
-		g.Go(func() error { return m.recall(ctx, out.JID) })
+		g.Go(func() error { return m.recall(ctx, out.Job) })
 	case Fire:
 		g.Go(func() error { m.notify(ctx, out.Tag, out.Data); return nil })
 	case Log:

@@ -130,7 +130,7 @@ type (
 		Reason string
 	}
 	// Recall tells the result of a finished job again, for a master that has lost it. The answer is Finished.
-	Recall struct{ JID string }
+	Recall struct{ Job *wire.Job }
 	// Fire makes an event of the core's own.
 	Fire struct {
 		Tag  string

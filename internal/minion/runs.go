@@ -38,13 +38,13 @@ func (m *Minion) openRunner(modules []states.Module) error {
 		Root: m.cfg.Root, Modules: modules, Content: m.cache, Expectations: m.expect, Quarantine: m.keeper,
 		Allow: &m.cfg.Allow, Log: m.log,
 	}
-	low, ok, err := m.outbox.Applied()
-	if err != nil {
-		return err
+	m.enforcer = newEnforcer(m)
+	if m.applied, _, err = m.outbox.Applied(); err != nil {
+		m.log.Error("what was applied last is lost: nothing is enforced until states are applied again", "error", err)
+		m.applied = job.LowState{}
 	}
-	if ok {
-		m.cache.Pin(hashes(&low))
-	}
+	m.cache.Pin(hashes(&m.applied))
+	m.enforcer.set(m.applied)
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 	default:
 		r.Hash = j.Low.Hash
 		ctx, cancel := context.WithDeadline(ctx, in.Deadline)
-		r.States = m.runner.Run(ctx, *j.Low, j.Test, j.Cause)
+		r.States = m.converge(ctx, *j.Low, j.Test, j.Cause)
 		cancel()
 		r.OK, r.Error = verdict(r.States)
 	}
@@ -78,10 +78,20 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 	}
 	r.Took = time.Since(r.Started)
 	var applied *job.LowState
-	if j.Low != nil && !j.Test && r.OK {
-		applied = j.Low
+	if j.Low != nil && !j.Test {
+		merged := merge(m.applied, *j.Low)
+		if merged.Hash != m.applied.Hash {
+			applied = &merged
+		}
 	}
 	return m.finish(ctx, j, r, applied)
+}
+
+// converge runs a low state: one at a time, whoever asks.
+func (m *Minion) converge(ctx context.Context, low job.LowState, test bool, cause event.ID) []job.StateResult {
+	m.running.Lock()
+	defer m.running.Unlock()
+	return m.runner.Run(ctx, low, test, cause)
 }
 
 // verdict sums up the states: all well, or the first that failed.
@@ -153,24 +163,28 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 		return fmt.Errorf("result of job %s: %w", jid, err)
 	}
 	if applied != nil {
+		m.applied = *applied
 		m.cache.Pin(hashes(applied))
+		m.enforcer.set(*applied)
 	}
 	m.input(ctx, Finished{JID: jid, Done: Done{Attempt: attempt, Inc: m.outbox.State().Inc, Seq: seq}})
 	return nil
 }
 
-// recall tells a result again.
-func (m *Minion) recall(ctx context.Context, jid string) error {
-	d, ok, err := m.outbox.Done(jid)
+// recall tells a result again, or where it is no longer kept, that it is gone: the master must not wait for it.
+func (m *Minion) recall(ctx context.Context, j *wire.Job) error {
+	d, ok, err := m.outbox.Done(j.JID)
 	var o outcome
 	if err == nil && ok {
 		err = event.Data(d.Result).Decode(&o)
 	}
 	if err != nil || !ok || o.Cause.IsZero() {
-		m.log.Warn("the result of a finished job is gone", "jid", jid, "error", err)
-		return nil
+		m.log.Warn("the result of a finished job is gone", "jid", j.JID, "error", err)
+		return m.finish(ctx, j, job.Result{
+			JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, Test: j.Test, Rule: j.Rule,
+			Error: "it was finished before, and how it went is no longer known", Started: time.Now()}, nil)
 	}
-	return m.tell(ctx, jid, d.Attempt, o, nil)
+	return m.tell(ctx, j.JID, d.Attempt, o, nil)
 }
 
 // reserveTx may use what the outbox keeps back for results.

@@ -221,8 +221,9 @@ func (m *minionNode) do(out minion.Output) []minion.Input {
 	case minion.Refuse:
 		m.finish(out.Job)
 	case minion.Recall:
-		m.commit([]wire.Event{m.disk.results[out.JID]}, func() {
-			m.step(minion.Finished{JID: out.JID, Done: minion.Done{Attempt: m.disk.done[out.JID], Inc: m.disk.inc, Seq: m.disk.next - 1}})
+		jid := out.Job.JID
+		m.commit([]wire.Event{m.disk.results[jid]}, func() {
+			m.step(minion.Finished{JID: jid, Done: minion.Done{Attempt: m.disk.done[jid], Inc: m.disk.inc, Seq: m.disk.next - 1}})
 		})
 	}
 	return nil
