@@ -26,6 +26,20 @@ type Config interface {
 	Beacon(Env) Beacon
 }
 
+// Extended is implemented by a Config that can watch more than its file says: what enforced states want watched.
+type Extended interface {
+	Config
+	// Extend gives a configuration that watches these too, at once where settle is 0. It leaves the receiver as it is.
+	Extend([]Watch) Config
+}
+
+// Watch is one thing that an enforced state wants watched.
+type Watch struct {
+	Path    string
+	Recurse bool
+	Settle  time.Duration
+}
+
 // Env is all that a beacon may use of its host.
 type Env struct {
 	Root     string // "/" outside tests; every path a beacon opens is below it
@@ -84,7 +98,8 @@ type Expected struct {
 // Notifier tells that something may have happened at paths. It never says what: the beacon looks for itself.
 type Notifier interface {
 	// Watch calls note, from a goroutine of the notifier's and never concurrently for one watch, whenever the path, or with
-	// tree anything below it, may have changed: by name or content or attributes, replaced, removed, or made again. A path that
+	// tree anything below it, may have changed: by name or content or attributes, replaced, removed, or made again. Of a folder
+	// without tree its direct entries are noted too, and nothing that lies deeper. A path that
 	// does not exist yet is watched for through its nearest existing parent. note must return quickly.
 	// stop ends the watch; note is not called after it has returned.
 	Watch(path string, tree bool, note func(Note)) (stop func(), err error)

@@ -9,6 +9,7 @@ import (
 	"brine/beacons/file"
 	"brine/internal/beacontest"
 	"brine/internal/config"
+	"brine/internal/hostfs"
 )
 
 func write(path string) func(*testing.T, string) {
@@ -78,6 +79,22 @@ func TestRefusedOptions(t *testing.T) {
 		err := n.Decode(file.Module().Config()).Err()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want it to say %q", text, err, want)
+		}
+	}
+}
+
+// The files that Brine itself makes for a moment are nobody's change.
+func TestDraftsAgreeWithHostfs(t *testing.T) {
+	for _, name := range []string{"motd", "", "a b", "\xff"} {
+		for _, draft := range []string{hostfs.TempName(name), hostfs.TempName(name) + "~"} {
+			if !file.Draft(draft) {
+				t.Errorf("%q is the draft of %q, and not taken for one", draft, name)
+			}
+		}
+	}
+	for _, name := range []string{"motd", ".brine-", ".brine-0123456789abcde", ".brine-0123456789abcdeg", ".brine-0123456789abcdef0", "x.brine-0123456789abcdef"} {
+		if file.Draft(name) {
+			t.Errorf("%q is taken for a draft", name)
 		}
 	}
 }

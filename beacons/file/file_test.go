@@ -141,6 +141,8 @@ func TestFolders(t *testing.T) {
 		{"echo 1 > flat/new; echo 1 > tree/sub/new", []string{"created /flat/new", "created /tree/sub/new"}},
 		{"echo 1 > flat/tmp; mv flat/tmp flat/a", []string{"modified /flat/a"}},
 		{"echo 1 > tree/tmp; rm tree/tmp", nil},
+		{"echo 1 > tree/.brine-0123456789abcdef; mkdir tree/.brine-0123456789abcdef~; echo 1 > tree/.brine-0123456789abcdef~/x", nil},
+		{"echo 1 > tree/.brine-0123456789abcdeF", []string{"created /tree/.brine-0123456789abcdeF"}},
 		{"mkdir tree/empty; mkdir -p tree/x/y; echo 1 > tree/x/y/z", []string{"created /tree/empty", "created /tree/x/y/z"}},
 		{"chmod 700 tree/sub", []string{"attributes /tree/sub"}},
 		{"ln -s a tree/l; mkfifo tree/p", []string{"created /tree/l", "created /tree/p"}},

@@ -53,16 +53,30 @@ func slashed(dir string) string {
 	return dir + "/"
 }
 
-// owner finds the configured path that a path belongs to: the longest of those that cover it, so that it is told once.
+// owner finds the configured path that a path belongs to: the longest of those that cover it, so that it is told once. Brine's
+// drafts belong to none, unless one is configured itself.
 func (r *run) owner(p string) *root {
 	for at := p; ; at = path.Dir(at) {
 		if t := r.roots[at]; t != nil && t.covers(p) {
 			return t
 		}
-		if at == "/" {
+		if at == "/" || draft(path.Base(at)) {
 			return nil
 		}
 	}
+}
+
+// draftPrefix begins the name of what Brine makes for a moment beside a file that it replaces: internal/hostfs names them, which no
+// beacon may import.
+const draftPrefix = ".brine-"
+
+// draft reports whether a name is that of a draft: the prefix, 16 lower-case hexadecimal digits, and perhaps "~".
+func draft(name string) bool {
+	digits, ok := strings.CutPrefix(name, draftPrefix)
+	if digits = strings.TrimSuffix(digits, "~"); !ok || len(digits) != 16 {
+		return false
+	}
+	return strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // jitter spreads the periodic comparisons: the first comes after half to all of the interval, by the path.

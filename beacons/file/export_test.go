@@ -1,0 +1,4 @@
+package file
+
+// Draft is draft, for the test that it agrees with internal/hostfs.
+var Draft = draft
