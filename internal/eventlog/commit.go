@@ -25,6 +25,14 @@ func (l *Log) CommitNoSync(b *Batch) error {
 	return l.write(b, false)
 }
 
+// settle waits for the commit that is under way, if one is. The store shows a commit to readers before it is on disk, and its
+// events are found only when it is: who has read a job must not be told of a result that no event carries yet, or that a
+// power failure takes back. It must not be called between use and done, for Close waits for those.
+func (l *Log) settle() {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+}
+
 func (l *Log) write(b *Batch, sync bool) error {
 	l.commit.Lock()
 	defer l.commit.Unlock()

@@ -2,10 +2,13 @@ package eventlog
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,7 +127,7 @@ func TestKilled(t *testing.T) {
 // appendAndKill runs a child until some time after its first commit, and returns the last position it told of.
 func appendAndKill(t *testing.T, dir string, after time.Duration) (acked uint64) {
 	t.Helper()
-	c := childCommand("append", dir)
+	c := childCommand(t, "append", dir)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +148,29 @@ func appendAndKill(t *testing.T, dir string, after time.Duration) (acked uint64)
 	}
 	_ = c.Wait() // it was killed
 	return acked
+}
+
+// TestStoreCannotWrite: when the store fails although there seemed to be space, the process ends, says why, and what
+// was acknowledged is there.
+func TestStoreCannotWrite(t *testing.T) {
+	dir := t.TempDir()
+	c := childCommand(t, "fill", dir)
+	var told strings.Builder
+	c.Stderr = &told
+	out, err := c.Output()
+	acked := uint64(0)
+	for line := range strings.Lines(string(out)) {
+		n, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			t.Fatalf("child: %s", line) // an error of Commit would do too, but Pebble panics
+		}
+		acked = n
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || !strings.Contains(told.String(), ErrBroken.Error()) {
+		t.Fatalf("%v: %.2000s", err, told.String())
+	}
+	checkCrashed(t, dir, Options{}, acked)
 }
 
 // TestPowerLoss takes a copy of the disk as a loss of power would leave it: all that was synced, and any part of what

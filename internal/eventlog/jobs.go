@@ -26,7 +26,8 @@ func (l *Log) Jobs(q JobQuery) iter.Seq2[job.Job, error] {
 		kind = kindOpenJob
 	}
 	return func(yield func(job.Job, error) bool) {
-		if err := checkGlob(q.Target); err != nil {
+		glob, err := parseGlob(q.Target)
+		if err != nil {
 			yield(job.Job{}, fmt.Errorf("target: %w", err))
 			return
 		}
@@ -37,7 +38,7 @@ func (l *Log) Jobs(q JobQuery) iter.Seq2[job.Job, error] {
 				return
 			}
 			jid, target, ok := jobOfTime(p.key)
-			if !ok || q.Target != "" && !glob(q.Target, target) {
+			if !ok || glob != nil && !glob.Match(target, nil) {
 				continue
 			}
 			j, err := l.job(jid, target)
@@ -91,6 +92,7 @@ func (l *Log) Job(jid string) ([]job.Job, error) {
 func (l *Log) job(jid, target string) (job.Job, error) {
 	key := jobKey(jid, target)
 	b, err := l.one(key)
+	l.settle()
 	if err != nil {
 		return job.Job{}, err
 	}

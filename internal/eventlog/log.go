@@ -30,6 +30,7 @@ type Log struct {
 	fs   vfs.FS
 	lock io.Closer
 	db   *pebble.DB
+	stop chan struct{} // closed when the store is about to be
 
 	life   sync.RWMutex // held for reading by whoever uses db
 	closed bool         // under life
@@ -68,7 +69,7 @@ func Open(dir string, opt Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, opt: opt, log: opt.Log, fs: fs, lock: lock, space: space{dir: dir, min: opt.MinFree, free: opt.free}}
+	l := &Log{dir: dir, opt: opt, log: opt.Log, fs: fs, lock: lock, stop: make(chan struct{}), space: space{dir: dir, min: opt.MinFree, free: opt.free}}
 	if err := l.open(lock); err != nil {
 		l.release()
 		return nil, err
@@ -77,7 +78,7 @@ func Open(dir string, opt Options) (*Log, error) {
 }
 
 func (l *Log) open(lock *pebble.Lock) error {
-	p := storeOptions(l.opt, l.fs)
+	p := storeOptions(l.opt, l.fs, l.stop)
 	p.Lock = lock
 	db, err := openStore(l.dir, p)
 	if err != nil {
@@ -106,7 +107,8 @@ func (l *Log) checkVersion() error {
 	case errors.Is(err, ErrNotFound):
 		return l.db.Set(key, sealed(key, []byte{formatVersion}), pebble.Sync)
 	case err != nil:
-		return err
+		l.log.Error("event log: the version of its format cannot be read; the present one is assumed", "error", err)
+		return nil
 	case len(b) != 1 || b[0] > formatVersion:
 		return fmt.Errorf("event log %q: written by a later version of brine (format %v, known is %d)", l.dir, b, formatVersion)
 	}
@@ -130,6 +132,16 @@ func (l *Log) LastReceived() time.Time {
 // Their events, and what was committed with them, are lost; the positions are not given again. 0, 0 for none.
 func (l *Log) Lost() (first, last uint64) { return l.lost.first, l.lost.last }
 
+// Size is the bytes that the log takes on disk, with what retention has removed and the store not yet given back.
+func (l *Log) Size() (uint64, error) {
+	done, err := l.use()
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	return l.db.Metrics().DiskSpaceUsage(), nil
+}
+
 // Close waits for readers that are in the store and closes it. It may be called more than once.
 func (l *Log) Close() error {
 	l.commit.Lock()
@@ -149,6 +161,7 @@ func (l *Log) Close() error {
 
 // release closes what is open.
 func (l *Log) release() error {
+	close(l.stop)
 	var errs []error
 	if l.db != nil {
 		errs = append(errs, l.db.Close())

@@ -272,6 +272,9 @@ func TestClosed(t *testing.T) {
 func TestCheckpoint(t *testing.T) {
 	l := open(t, t.TempDir(), Options{})
 	appendN(t, l, segmentSize+10, same("a"))
+	if n, err := l.Size(); n == 0 || err != nil {
+		t.Fatalf("size %d, %v", n, err)
+	}
 	dir := t.TempDir() + "/copy"
 	if err := l.Checkpoint(dir); err != nil {
 		t.Fatal(err)

@@ -2,16 +2,16 @@ package eventlog
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"brine/internal/event"
+	"brine/internal/target"
 )
 
 // matcher is the tag pattern and minion glob of one query, with what it has found out so far.
 type matcher struct {
 	tag     *event.Pattern
-	minion  string // glob of minions; "" matches the master's own too
+	minion  *target.Target // glob of minions; nil matches the master's own too
 	tags    map[string]bool
 	origins map[string]bool
 }
@@ -20,23 +20,24 @@ type matcher struct {
 const maxMemo = 1 << 16
 
 func newMatcher(tag *event.Pattern, minion string) (*matcher, error) {
-	if err := checkGlob(minion); err != nil {
+	glob, err := parseGlob(minion)
+	if err != nil {
 		return nil, fmt.Errorf("minion: %w", err)
 	}
-	return &matcher{tag: tag, minion: minion, tags: map[string]bool{}, origins: map[string]bool{}}, nil
+	return &matcher{tag: tag, minion: glob, tags: map[string]bool{}, origins: map[string]bool{}}, nil
 }
 
 // all reports whether everything matches, so that no index need be read.
-func (m *matcher) all() bool { return m.tag == nil && m.minion == "" }
+func (m *matcher) all() bool { return m.tag == nil && m.minion == nil }
 
 func (m *matcher) origin(name []byte) bool {
-	if m.minion == "" {
+	if m.minion == nil {
 		return true
 	}
 	ok, known := m.origins[string(name)]
 	if !known {
 		s := string(name)
-		ok = s != event.Master && glob(m.minion, s)
+		ok = s != event.Master && m.minion.Match(s, nil)
 		remember(&m.origins, s, ok)
 	}
 	return ok
@@ -134,17 +135,11 @@ func (m *matcher) view(payload []byte) uint64 {
 	return tags&origins | v.damaged
 }
 
-// Globs are those of the shell, as targets have them: '*', '?', '[abc]', '[!abc]'.
-func checkGlob(pattern string) error {
-	if _, err := path.Match(shellGlob(pattern), ""); err != nil {
-		return fmt.Errorf("glob %q: %w", pattern, err)
+// parseGlob reads a glob of ids, the same that targets have; nil for "", which all match.
+func parseGlob(expr string) (*target.Target, error) {
+	if expr == "" {
+		return nil, nil
 	}
-	return nil
+	t, err := target.Parse(string(target.Glob), expr)
+	return &t, err
 }
-
-func glob(pattern, s string) bool {
-	ok, err := path.Match(shellGlob(pattern), s)
-	return ok && err == nil
-}
-
-func shellGlob(pattern string) string { return strings.ReplaceAll(pattern, "[!", "[^") }

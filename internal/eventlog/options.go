@@ -14,7 +14,7 @@ type Options struct {
 
 	MinFree int64 // bytes that must stay free on the file system; default: 1 % of it, 64 MiB to 1 GiB
 
-	MemTable int64 // bytes of one of the store's write buffers, of which two or three are in use under load; default 4 MiB
+	MemTable int64 // bytes of one of the store's write buffers, of which up to three are in use under load; default 4 MiB
 	Cache    int64 // bytes of the store's block cache; default 4 MiB
 
 	Now func() time.Time // default time.Now; only for how often free space is looked at

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// storeOptions fits Pebble to one writer of ascending keys, little memory and an idle master.
-func storeOptions(o Options, fsys vfs.FS) *pebble.Options {
+// storeOptions fits Pebble to one writer of ascending keys, little memory and an idle master. stop is closed when the
+// log is.
+func storeOptions(o Options, fsys vfs.FS, stop <-chan struct{}) *pebble.Options {
 	p := &pebble.Options{
 		// With this format the write-ahead log says how far it was synced, so that most damage in it is told apart
 		// from the end that a crash leaves, and tables have a checksum of their footer.
@@ -23,35 +25,24 @@ func storeOptions(o Options, fsys vfs.FS) *pebble.Options {
 		MemTableStopWritesThreshold: 3,
 		MaxOpenFiles:                maxOpenFiles,
 		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       24,
+		L0StopWritesThreshold:       100, // files of one block gone bad must not stop commits soon
 		LBaseMaxBytes:               64 << 20,
 		FlushDelayDeleteRange:       flushDelay,
 		Logger:                      storeLog{o.Log, o.Fatal},
-		EventListener:               storeEvents(o.Log),
 	}
-	// The default scheduler wakes ten times a second to see whether its limit has risen. Ours is always one, and what
-	// waits is granted when the one that runs is done, so the scheduler without that loop is enough.
-	p.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+	sched := newScheduler()
+	p.Experimental.CompactionScheduler = sched
+	p.EventListener = newGuard(o.Log, p.Logger, sched, stop).listener()
 	p.CompactionConcurrencyRange = func() (int, int) { return 1, 1 }
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
 	// Pebble's default wraps the file system to watch for slow writes: two tickers, and by far most of the CPU of an idle
 	// log. Commit notices a slow disk itself.
 	p.FS = fsys
+	// Events in tables of their own: they ascend, so these do not overlap, and compactions need not rewrite them over and
+	// over for the sake of a few marks and jobs. That doubles what can be appended in a second.
+	p.Experimental.SpanPolicyFunc = pebble.MakeStaticSpanPolicyFunc(bytes.Compare,
+		pebble.KeyRange{Start: []byte{kindEvent}, End: []byte{kindEvent + 1}}, pebble.SpanPolicy{})
 	return p
-}
-
-// storeEvents tells the log what an operator should know of the store.
-func storeEvents(log *slog.Logger) *pebble.EventListener {
-	return &pebble.EventListener{
-		BackgroundError: func(err error) { log.Error("event log: background work of the store", "error", err) },
-		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			log.Error("event log: a file is damaged", "file", i.Path, "error", i.Details)
-		},
-		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
-			log.Warn("event log: commits wait for the store", "reason", i.Reason)
-		},
-		WriteStallEnd: func() { log.Info("event log: commits go on") },
-	}
 }
 
 // storeLog is Pebble's logger.

@@ -97,7 +97,7 @@ func FuzzStoredValues(f *testing.F) {
 	f.Add(rec)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := mustMatcher(t, "a/**/1*")
-		m.minion = "web*"
+		m.minion, _ = parseGlob("web*")
 		m.view(b)
 		_ = s.compare(b)
 		if r, err := parseRecord(b); err == nil {

@@ -26,6 +26,7 @@ func (l *Log) each(lower, upper []byte, reverse bool) iter.Seq2[pair, error] {
 	return func(yield func(pair, error) bool) {
 		for more := true; more; {
 			page, err := l.pairs(lower, upper, reverse)
+			l.settle()
 			for _, p := range page {
 				if !yield(p, nil) {
 					return
@@ -191,6 +192,8 @@ func keyName(key []byte) string {
 		return fmt.Sprintf("index of job %q", string(key[min(9, len(key)):]))
 	case kindRecord:
 		return "record " + text
+	case kindMeta:
+		return "log's own " + text
 	case kindReactor:
 		return "reactor state " + text
 	}
