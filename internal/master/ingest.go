@@ -82,16 +82,24 @@ func (c *Core) take(s *session, it *Item) {
 
 // rejectedData is the data of brine/minion/<id>/rejected.
 type rejectedData struct {
-	Count int              `json:"count"`
-	First []wire.Rejection `json:"first"` // at most maxRejectedTold
+	Count int        `json:"count"`
+	First []rejected `json:"first"` // at most maxRejectedTold
 }
 
-const maxRejectedTold = 8
+type rejected struct {
+	ID     event.ID `json:"id"`
+	Reason string   `json:"reason"`
+}
 
-func (c *Core) tellRejected(s *session, rejected []wire.Rejection) {
-	if len(rejected) == 0 {
+const maxRejectedTold = 64
+
+func (c *Core) tellRejected(s *session, list []wire.Rejection) {
+	if len(list) == 0 {
 		return
 	}
-	c.own(ownEvent{tag: "brine/minion/" + s.id + "/rejected", data: rejectedData{
-		Count: len(rejected), First: rejected[:min(len(rejected), maxRejectedTold)]}})
+	d := rejectedData{Count: len(list)}
+	for _, r := range list[:min(len(list), maxRejectedTold)] {
+		d.First = append(d.First, rejected{event.ID{Origin: s.id, Inc: s.inc, Seq: r.Seq}, r.Reason})
+	}
+	c.own(ownEvent{tag: "brine/minion/" + s.id + "/rejected", data: d})
 }

@@ -72,7 +72,7 @@ func (c *Core) message(in Received) {
 	case *wire.Get:
 		c.get(s, msg)
 	default:
-		c.hangup(s, fmt.Sprintf("message type %#x is not for a minion to send", msg.Type()), "")
+		c.hangup(s, fmt.Sprintf("a minion may not send messages of type %s", msg.Type()), "")
 	}
 }
 
