@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -69,14 +70,26 @@ reactor_dirs: [%s]
 `, addr, r.Path("master"), r.Path("run/master.sock"), r.Path("run/tap/events.ipc"), r.Path("states"), r.Path("reactors")))
 }
 
+// Ports below those that the kernel gives to connections (32768 and up on Linux), so that none is taken, not even by a minion that
+// dials its own address, while the master is down.
+const (
+	firstPort = 20000
+	ports     = 12000
+	portTries = 1000
+)
+
 // freeAddr finds a port that is free at this moment.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var last error
+	for range portTries {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(ports)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
+		last = err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("no free port: %w", last)
 }
 
 // Path is a path below the rig's folder.
