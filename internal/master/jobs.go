@@ -233,7 +233,7 @@ func (c *Core) taken(s *session, t *wire.Taken) {
 func (c *Core) notTaken(t timer) {
 	j := t.job
 	s := c.sessions[t.conn]
-	if s == nil || s.minion == nil || s.minion.session != s || j.stage != sent || j.sendings != t.sent {
+	if s == nil || s.minion == nil || s.minion.session != s || j.stage != sent || j.sendings != t.sent || !c.now.Before(j.Deadline) {
 		return
 	}
 	c.hand(s.minion, j)

@@ -38,6 +38,7 @@ var update = flag.Bool("update", false, "write what is now said into testdata")
 //	fire TAG                            an operator's event
 //	note TAG                            an event of the shell's
 //	rules FILE                          another set in force
+//	use FILE                            the set that the next start finds
 //	wait D                              time passes, with a Tick whenever the core wants one
 //	clock D                             the wall clock alone is set, by so much
 //	restart [replay=N]                  another core, with what was stored; the last N events are shown to the rules again
@@ -169,6 +170,8 @@ func (p *player) line(f []string, line string) {
 	case "rules":
 		p.disk.rules = f[1]
 		p.step(Rules{Set: p.load(), Reason: "a test"})
+	case "use":
+		p.disk.rules = f[1]
 	case "wait":
 		p.wait(p.duration(f[1]))
 	case "clock":
