@@ -110,7 +110,7 @@ func checkIndex(t *testing.T, l *Log, last uint64) {
 }
 
 func TestKilled(t *testing.T) {
-	rounds := 40
+	rounds := 24
 	if testing.Short() {
 		rounds = 8
 	}
@@ -176,7 +176,7 @@ func TestStoreCannotWrite(t *testing.T) {
 // TestPowerLoss takes a copy of the disk as a loss of power would leave it: all that was synced, and any part of what
 // was not.
 func TestPowerLoss(t *testing.T) {
-	for seed := range int64(15) {
+	for seed := range int64(10) {
 		rng := rand.New(rand.NewPCG(uint64(seed), 0))
 		fs := vfs.NewCrashableMem()
 		acked := uint64(0)

@@ -38,6 +38,12 @@ func (c *compactor) Schedule(pebble.CompactionGrantHandle) bool {
 	return c.waiting
 }
 
+func (c *compactor) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.begun)
+}
+
 func TestSchedulerWaitsAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := &compactor{at: time.Now()}, newScheduler()
@@ -52,7 +58,7 @@ func TestSchedulerWaitsAfterFailure(t *testing.T) {
 		c.waiting = true
 		s.ended(nil)
 		h.Done()
-		if len(c.begun) != 1 {
+		if c.count() != 1 {
 			t.Fatal("what waits is not granted when the one before is done")
 		}
 		for range 3 { // what was granted fails, and waits at once to be tried again
@@ -61,10 +67,10 @@ func TestSchedulerWaitsAfterFailure(t *testing.T) {
 			if ok, _ := s.TrySchedule(); ok {
 				t.Fatal("granted right after a failure")
 			}
-			before := len(c.begun)
+			before := c.count()
 			time.Sleep(s.wait)
 			synctest.Wait()
-			if len(c.begun) != before+1 {
+			if c.count() != before+1 {
 				t.Fatal("not tried again")
 			}
 		}
@@ -80,7 +86,7 @@ func TestSchedulerWaitsAfterFailure(t *testing.T) {
 		}
 		s.Unregister()
 		s.Done()
-		if ok, _ := s.TrySchedule(); ok || len(c.begun) != len(want) {
+		if ok, _ := s.TrySchedule(); ok || c.count() != len(want) {
 			t.Fatal("granted after the end")
 		}
 	})
