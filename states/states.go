@@ -38,10 +38,52 @@ type Source struct {
 	URL  string `json:"url"`
 	Hash string `json:"hash"` // SHA-256, hex
 	Size int64  `json:"size"`
+	// Mode is the permission bits of the file in the file roots. The master fills it where the state asks for it by WithMode.
+	Mode     fs.FileMode `json:"mode,omitempty"`
+	WithMode bool        `json:"-"`
 }
 
 // UnmarshalText reads the address.
 func (s *Source) UnmarshalText(text []byte) error { s.URL = string(text); return nil }
+
+// SourcedTree is implemented by a state that takes whole folders from the master's file roots. The master fills Files
+// and Dirs of what it returns, as far as Keep lets it.
+type SourcedTree interface{ Trees() []*Tree }
+
+// Tree is a folder by its address below the file roots; once compiled, by what is in it. Where several file roots have the
+// folder, it holds what is in any of them, the first root's file where names meet.
+type Tree struct {
+	URL   string     `json:"url"`
+	Files []TreeFile `json:"files"` // in the order of their paths
+	Dirs  []string   `json:"dirs"`  // every folder below, the tree itself not, in the order of their paths
+	// Keep says, while the master compiles, whether a path below the folder is wanted: of a folder, whether to look into it.
+	Keep func(rel string, dir bool) bool `json:"-"`
+}
+
+// UnmarshalText reads the address.
+func (t *Tree) UnmarshalText(text []byte) error { t.URL = string(text); return nil }
+
+// TreeFile is one file of a Tree.
+type TreeFile struct {
+	Path string      `json:"path"` // below the tree, with slashes
+	Hash string      `json:"hash"` // SHA-256, hex
+	Size int64       `json:"size"`
+	Mode fs.FileMode `json:"mode"` // permission bits
+}
+
+// Gathering is implemented by a state that depends on what else is declared, such as a folder that is kept clean. The master
+// hands it the names of all other states of the low state before it encodes it.
+type Gathering interface{ Gather(names []string) }
+
+// Watched is implemented by a state that can be enforced: it names what a beacon would notice its drift by.
+type Watched interface{ Watch() []Watch }
+
+// Watch is one thing to be watched by a beacon.
+type Watch struct {
+	Beacon  string // the kind of beacon: file
+	Path    string // of a file or folder
+	Recurse bool   // with everything below it
+}
 
 // Unverified is implemented by a state whose Apply cannot be checked (cmd.run).
 type Unverified interface{ Unverified() }
@@ -53,13 +95,21 @@ type Env struct {
 	Test bool
 	// Content opens content that the engine has fetched and verified before Check, by its hash.
 	Content func(hash string) (io.ReadCloser, error)
-	// Expect says, before it is done, what a path will be, so that the beacons know Brine's own writes.
+	// Expect says, before it is done, what a path will be, so that the beacons know Brine's own writes. In test mode Check
+	// calls it with what Apply would make, for later states' Planned.
 	Expect func(path string, e Expected)
 	// Planned says, in test mode, what earlier states of the run would have made of path.
 	Planned func(path string) (Expected, bool)
 	// Displaced reports what a write pushed aside although it was not what Check had seen: a change between Check and
 	// Apply. The file at path is kept by the engine, then removed.
 	Displaced func(target, path string)
+	// Replaced tells what a write replaced or removed as Check had seen it, so that it can be had back. The file at path is kept by the
+	// engine as far as its bounds allow, then removed. With must it has to be kept: where it cannot be, the error says why, and the
+	// write is undone. It may be nil.
+	Replaced func(target, path string, must bool) error
+	// Allowed says whether this host's own configuration lets a state of a function act on a name; an empty name asks for the
+	// function alone. A state asks before it runs a command, and for every path beside its own name. nil allows nothing.
+	Allowed func(fun, name string) error
 }
 
 // Expected is what a state says it makes of a path.
@@ -69,6 +119,7 @@ type Expected struct {
 	Mode   fs.FileMode // type and permission bits
 	UID    int         // -1: not said
 	GID    int         // -1: not said
+	Target string      // of a symlink
 }
 
 // Changes is what Check found, in the order to show it. Empty means: as wanted.

@@ -89,7 +89,7 @@ func (c *Compiler) Compile(ctx context.Context, minion string, grains map[string
 	if err := r.faults.Err(); err != nil {
 		return job.LowState{}, err
 	}
-	low := job.LowState{Source: r.names(), States: r.lows(order, requires)}
+	low := job.LowState{Source: r.names(), States: r.lows(order, requires), Whole: len(sls) == 0}
 	low.Hash = job.HashStates(low.States)
 	return low, checkSize(low)
 }

@@ -149,7 +149,7 @@ s.sls:10:13: state "c": "5" is no duration: want a number and its unit, such as 
 		{"one module twice", "a:\n  test.nop: []\n  test.other: []\n", `s.sls:3:3: state "a": a second function of test; the first is on line 2 (give it an id of its own)`},
 		{"an argument twice", "a:\n  test.nop:\n    - mode: '0644'\n    - mode: '0600'\n", `s.sls:4:7: state "a": the key "mode" stands here a second time; first on line 3`},
 		{"an entry too long", "a:\n  test.nop:\n    - mode: '0644'\n      name: b\n", `s.sls:3:7: state "a": one argument an entry, not 2 (begin each with its own '-')`},
-		{"of Salt's, but not there", "a:\n  test.nop:\n    - enforce: true\n    - watch: [x: b]\n", `s.sls:3:7: state "a": the argument "enforce" is not supported
+		{"of Salt's, but not there", "a:\n  test.nop:\n    - enforce: true\n    - watch: [x: b]\n", `s.sls:3:16: state "a": this state cannot be enforced: no beacon would notice that it drifts
 s.sls:4:7: state "a": the argument "watch" is not supported`},
 		{"misspelt require", "a:\n  test.nop:\n    - requires: [b]\n", `s.sls:3:7: state "a": unknown argument "requires" of test.nop (did you mean require?)`},
 		{"extend", "extend:\n  a: {}\n", `s.sls:1:1: SLS "s": extend is not supported`},

@@ -79,11 +79,11 @@ func (r *run) unknownFunction(d *decl) config.Fault {
 }
 
 // common are the arguments that every state has.
-var common = []string{"name", "names", "require", "require_in"}
+var common = []string{"name", "names", "require", "require_in", "enforce"}
 
 // laterArgs are Salt's that Brine does not have: not to be mistaken for misspelt ones.
 var laterArgs = []string{"watch", "watch_in", "watch_any", "onchanges", "onchanges_in", "onchanges_any", "onfail", "onfail_in", "prereq", "prereq_in", "use", "use_in", "listen",
-	"listen_in", "require_any", "order", "onlyif", "unless", "creates", "check_cmd", "failhard", "retry", "runas", "fire_event", "aggregate", "parallel", "reload_modules", "enforce"}
+	"listen_in", "require_any", "order", "onlyif", "unless", "creates", "check_cmd", "failhard", "retry", "runas", "fire_event", "aggregate", "parallel", "reload_modules"}
 
 // makeOne decodes, checks and encodes one state.
 func (r *run) makeOne(s *slsFile, d *decl, st states.State, name *config.Node) {
@@ -100,8 +100,10 @@ func (r *run) makeOne(s *slsFile, d *decl, st states.State, name *config.Node) {
 		}
 		args = args.Without(p.Key.Text())
 	}
-	faults = append(faults, args.With("name", name).Decode(st)...)
-	low := job.Low{ID: d.id.Text(), SLS: s.name, Fun: d.module + "." + d.function, Name: name.Text()}
+	enforce, bad := enforced(args.Get("enforce"), st)
+	faults = append(faults, bad...)
+	faults = append(faults, args.Without("enforce").With("name", name).Decode(st)...)
+	low := job.Low{Enforce: enforce, ID: d.id.Text(), SLS: s.name, Fun: d.module + "." + d.function, Name: name.Text()}
 	if len(faults) == 0 {
 		low.Content, faults = r.sources(d, st)
 	}
@@ -117,6 +119,28 @@ func (r *run) makeOne(s *slsFile, d *decl, st states.State, name *config.Node) {
 		r.fault(f)
 	}
 	r.states = append(r.states, &state{d, s, low})
+}
+
+// enforced reads enforce: true, warn or false.
+func enforced(n *config.Node, st states.State) (job.Enforce, config.Faults) {
+	if n.Kind() == config.Null {
+		return job.EnforceNot, nil
+	}
+	mode := job.Enforce(n.Text())
+	if b, ok := n.Value().(bool); ok {
+		mode = job.EnforceNot
+		if b {
+			mode = job.EnforceTrue
+		}
+	}
+	_, watched := st.(states.Watched)
+	switch {
+	case mode != job.EnforceNot && mode != job.EnforceTrue && mode != job.EnforceWarn:
+		return "", config.Faults{n.Fault("enforce is %q; want true, warn or false", n.Text())}
+	case mode != job.EnforceNot && !watched:
+		return "", config.Faults{n.Fault("this state cannot be enforced: no beacon would notice that it drifts")}
+	}
+	return mode, nil
 }
 
 // sources fills in hash and size of what the state takes from the file roots.

@@ -11,9 +11,10 @@ import (
 
 // LowState is what the master compiled for one minion: every state in the order to run, with nothing left to look up.
 type LowState struct {
-	Hash   string   `json:"hash"`   // HashStates: equal work has equal hashes
-	States []Low    `json:"states"` // in the order to run
-	Source []string `json:"source"` // the SLS it was compiled from
+	Hash   string   `json:"hash"`            // HashStates: equal work has equal hashes
+	States []Low    `json:"states"`          // in the order to run
+	Source []string `json:"source"`          // the SLS it was compiled from
+	Whole  bool     `json:"whole,omitempty"` // the highstate: what is not in it is not wanted any more
 }
 
 // Low is one state, ready to run.
@@ -25,7 +26,18 @@ type Low struct {
 	Args    event.Data `json:"args"`    // CBOR of the module's struct for the function, checked by the master
 	Require []int      `json:"require"` // indices of the states that must have succeeded before; all smaller than its own
 	Content []Content  `json:"content"` // what Args names by hash
+	Enforce Enforce    `json:"enforce,omitempty"`
 }
+
+// Enforce says what becomes of a state that drifts after it was applied.
+type Enforce string
+
+// The ways to enforce.
+const (
+	EnforceNot  Enforce = ""
+	EnforceTrue Enforce = "true" // it is watched and put back
+	EnforceWarn Enforce = "warn" // it is watched, and a drift is told
+)
 
 // Content is a file's content, named by what it is. It travels in chunks, and only when the minion lacks it.
 type Content struct {
@@ -61,6 +73,9 @@ func HashStates(states []Low) string {
 		for _, c := range l.Content {
 			text(c.Hash)
 			count(c.Size)
+		}
+		if l.Enforce != EnforceNot {
+			text(string(l.Enforce))
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))

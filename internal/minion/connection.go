@@ -19,15 +19,17 @@ type connection struct {
 	ups  chan struct{} // closed when it is, for those who wait
 }
 
-// setUp says whether the session is established.
-func (c *connection) setUp(up bool) {
+// setUp says whether the session is established, and reports whether it has become so.
+func (c *connection) setUp(up bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	became := up && !c.up
 	c.up = up
 	if up && c.ups != nil {
 		close(c.ups)
 		c.ups = nil
 	}
+	return became
 }
 
 // errNoSession is returned when there is nobody to ask.

@@ -15,6 +15,7 @@ import (
 	"brine/internal/converge"
 	"brine/internal/event"
 	"brine/internal/identity"
+	"brine/internal/job"
 	"brine/internal/outbox"
 	"brine/internal/watch"
 	"brine/internal/wire"
@@ -56,6 +57,10 @@ type Minion struct {
 	conn   connection
 	depths depths
 	chunks chunks
+
+	enforcer *enforcer
+	applied  job.LowState // what is enforced: the last thing applied; run's goroutine owns it
+	running  sync.Mutex   // one state run at a time
 }
 
 // New opens everything that a minion needs. Close it by running it to its end.
@@ -100,9 +105,8 @@ func (m *Minion) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.loop(ctx, g) })
 	g.Go(func() error { return m.announce(ctx) })
-	for _, b := range m.cfg.beacons {
-		g.Go(func() error { return m.watch(ctx, b) })
-	}
+	g.Go(func() error { return m.enforcer.run(ctx) })
+	g.Go(func() error { return m.watchAll(ctx) })
 	err = g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -187,7 +191,9 @@ func (m *Minion) loop(ctx context.Context, g *errgroup.Group) error {
 			in := pending[0]
 			pending = pending[1:]
 			outs := m.core.Step(time.Now(), in)
-			m.conn.setUp(m.core.Up())
+			if m.conn.setUp(m.core.Up()) {
+				m.enforcer.checkAll() // on return: what happened while nobody could tell
+			}
 			for _, out := range outs {
 				answers, err := m.do(ctx, g, out)
 				if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"brine/beacons"
@@ -12,15 +13,60 @@ import (
 	"brine/internal/wire"
 )
 
+// fileBeacon is the kind that watches for enforced states.
+const fileBeacon = "file"
+
+// watchAll runs all beacons. The file beacon watches what its configuration names and what enforced states want watched;
+// when that changes it is started anew, and goes on from its baselines, so that nothing is missed.
+func (m *Minion) watchAll(ctx context.Context) error {
+	var g sync.WaitGroup
+	defer g.Wait()
+	var files beacons.Extended
+	for _, b := range m.cfg.beacons {
+		if x, ok := b.config.(beacons.Extended); ok && b.name == fileBeacon {
+			files = x
+			continue
+		}
+		g.Go(func() { m.watch(ctx, b) })
+	}
+	if files == nil {
+		files = m.emptyFileBeacon()
+	}
+	for files != nil && ctx.Err() == nil {
+		watches := m.enforcer.watched()
+		once, cancel := context.WithCancel(ctx)
+		var one sync.WaitGroup
+		one.Go(func() { m.watch(once, instance{name: fileBeacon, config: files.Extend(watches)}) })
+		select {
+		case <-m.enforcer.changed:
+		case <-ctx.Done():
+		}
+		cancel()
+		one.Wait()
+	}
+	return nil
+}
+
+// emptyFileBeacon is the file beacon of a minion whose configuration has none.
+func (m *Minion) emptyFileBeacon() beacons.Extended {
+	for _, module := range m.modules {
+		if module.Name == fileBeacon {
+			x, _ := module.Config().(beacons.Extended)
+			return x
+		}
+	}
+	return nil
+}
+
 // watch runs one beacon for as long as the minion lives. One that fails is told, and started again after a while; it
 // stops no other.
-func (m *Minion) watch(ctx context.Context, b instance) error {
+func (m *Minion) watch(ctx context.Context, b instance) {
 	wait := beaconRestart
 	for {
 		started := time.Now()
 		err := m.runBeacon(ctx, b)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err == nil {
 			err = fmt.Errorf("it ended by itself")
@@ -33,7 +79,7 @@ func (m *Minion) watch(ctx context.Context, b instance) error {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		wait = min(2*wait, beaconRestartMax)
 	}
@@ -72,8 +118,17 @@ func (m *Minion) signal(ctx context.Context, name, bucket string, signals []beac
 		}
 		tx.Events = append(tx.Events, e)
 	}
-	_, err := m.commit(ctx, tx)
-	return err
+	first, err := m.commit(ctx, tx)
+	if err != nil {
+		return err
+	}
+	inc := m.outbox.State().Inc
+	for i, e := range tx.Events {
+		if !e.Own {
+			m.enforcer.drifted(e.Tag[len(m.cfg.prefix()):], event.ID{Origin: m.cfg.ID, Inc: inc, Seq: first + uint64(i)}, time.Now())
+		}
+	}
+	return nil
 }
 
 func (m *Minion) beaconEvent(name string, s beacons.Signal) (wire.Event, error) {

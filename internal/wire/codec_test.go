@@ -19,9 +19,9 @@ var (
 
 // messages holds one full message of every type.
 func messages() []Message {
-	low := &job.LowState{Hash: hash1, Source: []string{"motd", "base.ssh"}, States: []job.Low{
+	low := &job.LowState{Hash: hash1, Source: []string{"motd", "base.ssh"}, Whole: true, States: []job.Low{
 		{ID: "dir", SLS: "motd", Fun: "file.directory", Name: "/etc", Args: event.Data{0xa0}},
-		{ID: "motd", SLS: "motd", Fun: "file.managed", Name: "/etc/motd", Args: event.Data{0xa0}, Require: []int{0},
+		{ID: "motd", SLS: "motd", Fun: "file.managed", Name: "/etc/motd", Args: event.Data{0xa0}, Require: []int{0}, Enforce: job.EnforceWarn,
 			Content: []job.Content{{Hash: hash1, Size: 12}}},
 	}}
 	return []Message{

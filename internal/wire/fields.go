@@ -51,6 +51,9 @@ func (f *fields) next(r *reader) bool {
 	return true
 }
 
+// optional says that the name at hand may be missing.
+func (n *names) optional() { n.seen-- }
+
 // need wants that the keys were there.
 func (f *fields) need(r *reader, keys ...uint64) {
 	for _, k := range keys {

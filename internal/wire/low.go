@@ -20,6 +20,9 @@ func (r *reader) low() *job.LowState {
 			low.States = readArray(r, MaxStates, (*reader).state)
 		case "source":
 			low.Source = readArray(r, MaxSource, (*reader).text)
+		case "whole":
+			n.optional()
+			low.Whole = r.bool()
 		default:
 			n.skip(r)
 		}
@@ -46,6 +49,9 @@ func (r *reader) state() (s job.Low) {
 			s.Require = readArray(r, MaxRequire, (*reader).count)
 		case "content":
 			s.Content = readArray(r, MaxContents, (*reader).content)
+		case "enforce":
+			n.optional()
+			s.Enforce = job.Enforce(r.text())
 		default:
 			n.skip(r)
 		}
@@ -119,6 +125,8 @@ func checkState(s *job.Low, place int) *Error {
 		return fault(CodeBound, lowField, "the name of state %d has %d bytes; at most %d", place, len(s.Name), MaxStateName)
 	case len(s.Args) > event.MaxData:
 		return fault(CodeBound, lowField, "the arguments of state %d have %d bytes; at most %d", place, len(s.Args), event.MaxData)
+	case s.Enforce != job.EnforceNot && s.Enforce != job.EnforceTrue && s.Enforce != job.EnforceWarn:
+		return fault(CodeValue, lowField, "state %d: enforce is %.20q; want true or warn", place, string(s.Enforce))
 	case len(s.Require) > MaxRequire || len(s.Content) > MaxContents:
 		return fault(CodeBound, lowField, "state %d requires %d states and names %d contents", place, len(s.Require), len(s.Content))
 	}

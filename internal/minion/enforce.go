@@ -1,0 +1,355 @@
+package minion
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"brine/beacons"
+	"brine/internal/event"
+	"brine/internal/job"
+	"brine/internal/wire"
+	"brine/states"
+)
+
+// Bounds and waits of enforcement.
+const (
+	checkEvery     = 10 * time.Minute // between two checks of everything enforced; up to as much again of it is drawn
+	warWindow      = 10 * time.Second // so many corrections of one state
+	warCorrections = 10               //   within the window make it contested
+	warWaitMin     = time.Second      // between two corrections of a contested state; doubles
+	warWaitMax     = 30 * time.Second
+	failWait       = 5 * time.Second // before a correction that failed is tried again; doubles up to warWaitMax
+	enforceTimeout = time.Minute     // of one correction
+)
+
+// enforcer puts states right that are to be enforced: what it restores is the low state applied last, by this minion
+// itself, whether there is a session or not. It tells of every correction by an event.
+type enforcer struct {
+	m      *Minion
+	states map[string]*enforced // by job.Low.Key
+
+	mu      sync.Mutex
+	byTag   map[string][]*enforced // by the tail of the tag of the beacon's event
+	trees   map[string][]*enforced // the same for folders: what is below drifts with them
+	watches []beacons.Watch
+	wake    chan struct{}
+	changed chan struct{} // what is to be watched has changed
+}
+
+// enforced is one state. The enforcer's mu guards it.
+type enforced struct {
+	low     job.Low
+	watches []states.Watch
+	pending bool       // it may have drifted
+	causes  []event.ID // the events that said so
+	next    time.Time  // not to be looked at before
+	wait    time.Duration
+	recent  []time.Time // corrections within warWindow
+	total   int
+	contest time.Time // the last drift of a contested state; zero where it is not contested
+	drifted bool      // warned of, or failed, and not yet right
+}
+
+func newEnforcer(m *Minion) *enforcer {
+	return &enforcer{m: m, states: map[string]*enforced{}, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+}
+
+// merge is what is enforced after low has been applied: of the SLS it was compiled from, only what it holds; of others, what was
+// before, unless it is a whole highstate.
+func merge(old, low job.LowState) job.LowState {
+	var out job.LowState
+	if !low.Whole {
+		for _, l := range old.States {
+			if !slices.Contains(low.Source, l.SLS) {
+				out.States = append(out.States, l)
+			}
+		}
+	}
+	for _, l := range low.States {
+		if l.Enforce != job.EnforceNot {
+			l.Require = nil // each is put right by itself
+			out.States = append(out.States, l)
+		}
+	}
+	for _, l := range out.States {
+		if !slices.Contains(out.Source, l.SLS) {
+			out.Source = append(out.Source, l.SLS)
+		}
+	}
+	out.Hash = job.HashStates(out.States)
+	return out
+}
+
+// set takes what is enforced from now on. A state that was enforced before keeps its history.
+func (e *enforcer) set(low job.LowState) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.states
+	e.states = map[string]*enforced{}
+	for _, l := range low.States {
+		s := before[l.Key()]
+		if s == nil {
+			s = &enforced{}
+		}
+		s.low = l
+		var err error
+		if s.watches, err = e.m.runner.Watches(l); err != nil {
+			e.m.log.Error("state cannot be enforced", "state", l.Key(), "error", err)
+			continue
+		}
+		e.states[l.Key()] = s
+	}
+	e.index()
+}
+
+// index finds states by the tags of beacons' events, and says what is to be watched. The caller holds mu.
+func (e *enforcer) index() {
+	e.byTag, e.trees = map[string][]*enforced{}, map[string][]*enforced{}
+	var watches []beacons.Watch
+	for _, s := range e.sorted() {
+		for _, w := range s.watches {
+			tag := w.Beacon + "/" + event.PathTag(w.Path)
+			e.byTag[tag] = append(e.byTag[tag], s)
+			if w.Recurse {
+				e.trees[tag+"/"] = append(e.trees[tag+"/"], s)
+			}
+			watch := beacons.Watch{Path: w.Path, Recurse: w.Recurse}
+			if !s.contest.IsZero() {
+				watch.Settle = warWaitMin // each event of a war would cost a commit
+			}
+			watches = append(watches, watch)
+		}
+	}
+	if !slices.Equal(watches, e.watches) {
+		e.watches = watches
+		notify(e.changed)
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it will be seen
+	}
+}
+
+// sorted is the states in an order that does not depend on the map. The caller holds mu.
+func (e *enforcer) sorted() []*enforced {
+	list := make([]*enforced, 0, len(e.states))
+	for _, s := range e.states {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *enforced) int { return strings.Compare(a.low.Key(), b.low.Key()) })
+	return list
+}
+
+// watched is what the file beacon is to watch beside its configuration.
+func (e *enforcer) watched() []beacons.Watch {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.watches
+}
+
+// drifted takes note of a beacon's event: tag is its tail, behind the minion's name.
+func (e *enforcer) drifted(tag string, cause event.ID, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	hit := e.byTag[tag]
+	for prefix, list := range e.trees {
+		if strings.HasPrefix(tag, prefix) {
+			hit = append(hit[:len(hit):len(hit)], list...)
+		}
+	}
+	for _, s := range hit {
+		s.pending = true
+		if len(s.causes) < event.MaxCauses {
+			s.causes = append(s.causes, cause)
+		}
+		if !s.contest.IsZero() {
+			s.contest = now
+		}
+		notify(e.wake)
+	}
+}
+
+// checkAll has everything looked at, as if it had drifted.
+func (e *enforcer) checkAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.states {
+		s.pending = true
+	}
+	notify(e.wake)
+}
+
+// run puts right what drifts until ctx ends, and looks at everything at the start and from time to time.
+func (e *enforcer) run(ctx context.Context) error {
+	e.checkAll()
+	splay := func() time.Duration { return checkEvery + time.Duration(rand.Float64()*float64(checkEvery)) }
+	full := time.NewTimer(splay())
+	defer full.Stop()
+	for {
+		again := e.work(ctx)
+		var later <-chan time.Time
+		if !again.IsZero() {
+			later = time.After(time.Until(again))
+		}
+		select {
+		case <-e.wake:
+		case <-later:
+		case <-full.C:
+			e.checkAll()
+			full.Reset(splay())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// task is one state to be looked at now.
+type task struct {
+	s      *enforced
+	low    job.Low
+	causes []event.ID
+}
+
+// work looks at every state that is due, and says when the next one will be.
+func (e *enforcer) work(ctx context.Context) (again time.Time) {
+	for {
+		t, at, ok := e.due(time.Now())
+		if !ok || ctx.Err() != nil {
+			return at
+		}
+		e.put(ctx, t)
+	}
+}
+
+// due takes the next state that may have drifted.
+func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sorted() {
+		at := s.next
+		switch {
+		case !s.pending && s.contest.IsZero():
+			continue
+		case !s.pending: // contested, and quiet: is it over?
+			at = s.contest.Add(2 * s.wait)
+		}
+		if now.Before(at) {
+			if again.IsZero() || at.Before(again) {
+				again = at
+			}
+			continue
+		}
+		t = task{s: s, low: s.low, causes: s.causes}
+		s.pending, s.causes = false, nil
+		return t, time.Time{}, true
+	}
+	return t, again, false
+}
+
+// put brings one state about, or in warn mode says how it differs, and tells what came of it.
+func (e *enforcer) put(ctx context.Context, t task) {
+	ctx, cancel := context.WithTimeout(ctx, enforceTimeout)
+	defer cancel()
+	var cause event.ID
+	if len(t.causes) > 0 {
+		cause = t.causes[0]
+	}
+	warn := t.low.Enforce == job.EnforceWarn
+	results := e.m.converge(ctx, job.LowState{States: []job.Low{t.low}}, warn, cause)
+	if ctx.Err() != nil || len(results) != 1 {
+		return
+	}
+	r := results[0]
+	if what, ok := e.judge(t.s, r, time.Now()); ok {
+		e.tell(ctx, t, r, what)
+	}
+}
+
+// judge says what a result means for a state: which event tells it, if any.
+func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what string, told bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	changed := len(r.Changes) > 0
+	switch {
+	case !r.OK:
+		s.wait = min(max(2*s.wait, failWait), warWaitMax)
+		s.next, s.pending = now.Add(s.wait), true
+		first := !s.drifted
+		s.drifted = true
+		return "failed", first
+	case !changed && (s.drifted || !s.contest.IsZero()):
+		if !s.contest.IsZero() && now.Before(s.contest.Add(2*s.wait)) {
+			return "", false
+		}
+		s.drifted, s.contest, s.wait, s.next, s.recent = false, time.Time{}, 0, time.Time{}, nil
+		e.index()
+		return "settled", true
+	case !changed:
+		return "", false
+	case s.low.Enforce == job.EnforceWarn:
+		first := !s.drifted
+		s.drifted = true
+		return "drifted", first
+	}
+	return e.corrected(s, now)
+}
+
+// corrected counts a correction. Too many in a short time are a war: the state is contested, that is told once, and from
+// then on it is put right at growing intervals, until nobody else changes it any more. The caller holds mu.
+func (e *enforcer) corrected(s *enforced, now time.Time) (string, bool) {
+	s.total++
+	s.drifted = false
+	s.recent = slices.DeleteFunc(s.recent, func(t time.Time) bool { return now.Sub(t) > warWindow })
+	s.recent = append(s.recent, now)
+	switch {
+	case !s.contest.IsZero():
+		s.wait = min(2*s.wait, warWaitMax)
+		s.next, s.contest = now.Add(s.wait), now
+		return "", false
+	case len(s.recent) >= warCorrections:
+		s.wait = warWaitMin
+		s.next, s.contest, s.recent = now.Add(s.wait), now, nil
+		e.index()
+		e.m.log.Warn("state is contested: something else changes it again and again", "state", s.low.Key())
+		return "contested", true
+	}
+	s.wait, s.next = 0, time.Time{}
+	return "corrected", true
+}
+
+// driftData is the data of brine/drift/<minion>/<state>/<what>.
+type driftData struct {
+	ID        string          `json:"id"`
+	SLS       string          `json:"sls"`
+	Fun       string          `json:"fun"`
+	Name      string          `json:"name"`
+	Corrected int             `json:"corrected"` // times, since the minion started
+	Result    job.StateResult `json:"result"`
+}
+
+func (e *enforcer) tell(ctx context.Context, t task, r job.StateResult, what string) {
+	e.mu.Lock()
+	total := t.s.total
+	e.mu.Unlock()
+	data, err := event.Encode(driftData{ID: t.low.ID, SLS: t.low.SLS, Fun: t.low.Fun, Name: t.low.Name, Corrected: total, Result: r})
+	if err != nil {
+		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
+		return
+	}
+	tag := fmt.Sprintf("brine/drift/%s/%s/%s", e.m.cfg.ID, event.EscapeSegment(t.low.ID), what)
+	ev := wire.Event{Tag: tag, Causes: t.causes, Data: data}
+	if len(t.causes) > 0 {
+		ev.Depth = 1
+	}
+	if _, err := e.m.commitAll(ctx, reserveTx(ev)); err != nil && ctx.Err() == nil {
+		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
+	}
+}
