@@ -48,6 +48,9 @@ type Env struct {
 	Own      func(path string) (Expected, bool) // what Brine itself has lately made of path, if it has
 	Baseline Baseline
 	Now      func() time.Time
+	// Actor says who changed a path that is watched through Files, since some time; nil: not known. It is nil itself where
+	// nobody can say. It returns within about a millisecond.
+	Actor func(path string, since time.Time) *Actor
 }
 
 // Beacon watches one thing.

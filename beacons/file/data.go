@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"brine/beacons"
 )
 
 // The values of Data.Change.
@@ -38,15 +40,8 @@ type Stat struct {
 	Target string `json:"target"` // of a symlink
 }
 
-// Actor is who made the change. What is not known is null.
-type Actor struct {
-	PID      *int64  `json:"pid"`
-	Exe      *string `json:"exe"`
-	Cmdline  *string `json:"cmdline"`
-	UID      *int64  `json:"uid"`
-	LoginUID *int64  `json:"login_uid"`
-	Session  *int64  `json:"session"`
-}
+// Actor is who made the change.
+type Actor = beacons.Actor
 
 // text makes a file name fit for an event, which holds UTF-8 only: any other byte becomes \xNN.
 func text(name string) string {

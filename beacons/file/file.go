@@ -11,7 +11,7 @@
 // settle time is over; of what may not be read, content is compared by size and modification time, and sha256 is empty.
 // While a file is asked for writers, for some microseconds, a program that opens it for writing is made to wait, one that does so with
 // O_NONBLOCK may be refused with EWOULDBLOCK.
-// It cannot see: who made a change; access times, ACLs and extended attributes; at once what inotify does not tell (a write through
+// It cannot see: access times, ACLs and extended attributes; at once what inotify does not tell (a write through
 // mmap or through a hard link in another folder, a change by another machine on a network file system), only at the next periodic comparison;
 // a change that was undone before it was looked at.
 package file
@@ -66,6 +66,8 @@ type Options struct {
 	Recurse bool           `yaml:"recurse"` // a folder with everything below it; else its direct entries
 	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells what goes at once, and gives writers 5 ms
 	Every   *time.Duration `yaml:"every"`   // DefaultEvery; 0s never compares but at the start
+
+	least time.Duration // between two events of one path; set where somebody fights over it
 }
 
 func (o Options) settle() time.Duration { return or(o.Settle, DefaultSettle) }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (r *run) touch(t *root, p string, silent bool) *item {
 		r.order = append(r.order, it)
 	}
 	if it.fails == 0 || it.due.IsZero() {
-		it.due = now
+		it.due = t.notBefore(p, now)
 	}
 	return it
 }
@@ -225,11 +226,33 @@ func (r *run) signal(it *item, what string, before, after record) beacons.Signal
 			}
 		}
 	}
+	if !s.Own { // own corrections have their cause; who drifted the file is told with the drift
+		d.Actor = r.actor(it, after)
+	}
 	s.Tag, s.Data, s.Time = pathTag(it.path), d, it.noted
 	if s.Time.IsZero() {
 		s.Time = r.env.Now()
 	}
 	return s
+}
+
+// actorSlack is how much earlier than the first note of a change the kernel may have told of who made it.
+const actorSlack = 100 * time.Millisecond
+
+// actor asks who made a change: whoever touched the file since its stamps say that it was changed, and not after it was noted
+// for the first time. Without a note, and with nothing left to have stamps, nobody can say.
+func (r *run) actor(it *item, after record) *Actor {
+	if r.env.Actor == nil || after.Kind == absent && it.noted.IsZero() {
+		return nil
+	}
+	since := it.since.Add(-actorSlack)
+	if after.Kind != absent {
+		stamped := time.Unix(0, after.CTime-racyWindow)
+		if it.noted.IsZero() || stamped.Before(since) {
+			since = stamped
+		}
+	}
+	return r.env.Actor(path.Join(r.host.root, it.path), since)
 }
 
 // commit makes findings durable, all or none. What fails keeps its old baseline, and the net change is told later.
@@ -254,6 +277,7 @@ func (r *run) commit(batch []finding) {
 			f.it.root.entries[f.it.path] = f.after
 		}
 		r.drop(f.it)
+		f.it.root.tell(f.it.path)
 		if f.busy {
 			r.touch(f.it.root, f.it.path, false).settle = min(max(2*f.it.settle, DefaultSettle), MaxSettle)
 		}

@@ -95,6 +95,9 @@ func (w *Watcher) unwatch(d *dir) {
 	d.dead = true
 	delete(w.byID, d.id)
 	delete(w.byName, d.name)
+	if w.actors != nil {
+		w.actors.drop(d)
+	}
 	// The kernel removes the watch of a removed folder itself, and fsnotify that of a renamed one.
 	if err := w.fs.Remove(d.name); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) && !errors.Is(err, syscall.EINVAL) {
 		w.log.Debug("remove a watch", "path", d.name, "error", err)

@@ -109,6 +109,9 @@ func (w *Watcher) stand(t *target, s step, last bool) bool {
 	s.d.steps[s.name][t] = last
 	_, had := t.steps[s]
 	t.steps[s] = last
+	if w.actors != nil {
+		w.actors.watch(s.d, s.name, last)
+	}
 	return !had
 }
 

@@ -44,6 +44,9 @@ func (w *Watcher) plant(t *target, d *dir, afresh bool) (changed bool, err error
 func (w *Watcher) attach(n *node) *node {
 	n.children = map[string]*node{}
 	n.d.nodes[n] = struct{}{}
+	if w.actors != nil {
+		w.actors.watch(n.d, "", true)
+	}
 	if n.parent != nil {
 		n.parent.children[n.name] = n
 	}

@@ -54,7 +54,9 @@ type Watcher struct {
 	byName  map[string]*dir // by the name that fsnotify has
 	byID    map[dirID]*dir
 	targets map[*target]struct{}
-	graves  []*dir // lost their watch, and somebody may still stand on them
+	graves  []*dir  // lost their watch, and somebody may still stand on them
+	actors  *actors // nil: nobody asks who changed a file, or the kernel does not say
+	asked   bool    // for actors
 }
 
 var _ beacons.Notifier = (*Watcher)(nil)
@@ -116,9 +118,12 @@ func (w *Watcher) Close() error {
 		return nil
 	}
 	w.closed = true
-	targets := w.targets
-	w.targets = nil
+	targets, actors := w.targets, w.actors
+	w.targets, w.actors = nil, nil
 	w.mu.Unlock()
+	if actors != nil {
+		actors.fan.close()
+	}
 	for t := range targets {
 		t.notes.stop()
 	}

@@ -1,0 +1,262 @@
+package watch
+
+import (
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// execLooks are the times after a program was opened for execution at which it is looked whether it runs: until then /proc shows the
+// program before. The last look takes what there is.
+func execLooks() [5]time.Duration {
+	return [5]time.Duration{150 * time.Microsecond, 400 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond}
+}
+
+// maxExecs bounds the programs that are starting at one moment; beyond it they are read only when they change something.
+const maxExecs = 256
+
+// pendingExec is a process that is about to run another program.
+type pendingExec struct {
+	p    *process
+	from time.Time
+	look int
+}
+
+// take takes in what one read gave.
+func (a *actors) take(b []byte) {
+	me := self()
+	err := parseFanEvents(b, func(e fanEvent) {
+		if e.pidfd >= 0 {
+			defer unix.Close(int(e.pidfd))
+		}
+		if e.mask&unix.FAN_Q_OVERFLOW != 0 {
+			a.fan.log.Debug("events of who changes files were lost")
+			return
+		}
+		if e.pid == me {
+			a.mark(e, nil)
+			return
+		}
+		a.event(e)
+	})
+	if err != nil {
+		a.fan.log.Warn("who changed a file may be unknown", "error", err)
+	}
+	for _, p := range a.fresh { // after all others have been read, which may be about to end
+		a.ancestors(p)
+	}
+	a.fresh = a.fresh[:0]
+	a.mu.Lock()
+	close(a.progress)
+	a.progress = make(chan struct{})
+	a.mu.Unlock()
+}
+
+// event reads who it is, as long as that can be read, and notes what was done.
+func (a *actors) event(e fanEvent) {
+	wrote := e.mask&fanFull&^(unix.FAN_OPEN|unix.FAN_ONDIR|unix.FAN_EVENT_ON_CHILD) != 0
+	if e.mask&unix.FAN_OPEN_EXEC != 0 {
+		if a.exec(e); !wrote {
+			return // its FAN_OPEN is that of the program: it does not run yet
+		}
+	}
+	p := a.process(e, wrote)
+	if wrote {
+		a.mark(e, p)
+	}
+}
+
+// mark notes a deed, if it is one on a watched path.
+func (a *actors) mark(e fanEvent, p *process) {
+	d := deed{at: time.Now(), who: p}
+	const names = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO
+	switch {
+	case e.mask&(unix.FAN_MODIFY|names) != 0:
+		d.weight = changed
+	case e.mask&unix.FAN_ATTRIB != 0:
+		d.weight = touched
+	case e.mask&unix.FAN_CLOSE_WRITE != 0:
+		d.weight = closed
+	default:
+		return
+	}
+	// A folder that is made says nothing of what is made in it.
+	d.named = e.mask&names&^unix.FAN_CREATE != 0 || e.mask&unix.FAN_CREATE != 0 && e.mask&unix.FAN_ONDIR == 0
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := a.places[e.dir]
+	switch {
+	case at == nil:
+	case e.name == "." || e.name == "":
+		a.add(at.name, d)
+	case at.full || at.names[e.name]:
+		a.add(join(at.name, e.name), d)
+	}
+}
+
+// process finds out who it is: from /proc as long as it lives, else from what was read of it before. nil: not known.
+func (a *actors) process(e fanEvent, wrote bool) *process {
+	now := time.Now()
+	a.mu.Lock()
+	old, _ := a.procs.get(e.pid)
+	if old != nil && now.Sub(old.read) > procAge && e.pidfd < 0 {
+		old = nil
+	}
+	fresh := old != nil && !old.execing && now.Sub(old.read) < procFresh
+	mayRead := e.pid > 0 && e.pidfd >= 0 && !fresh && (wrote || a.budget(now))
+	a.mu.Unlock()
+	if !mayRead {
+		return old
+	}
+	p, err := readProcess(a.proc, e.pid)
+	if err != nil {
+		return old
+	}
+	if old != nil && old.start != p.start {
+		old = nil // its number has been given to another
+	}
+	if old != nil && (p.exe == nil || p.cmdline == nil && equal(p.exe, old.exe)) {
+		return old // it has ended, and nobody has waited for it yet
+	}
+	return a.keep(p, old)
+}
+
+// keep remembers a reading; of the same program the one that is remembered already, and its ancestors, stay.
+func (a *actors) keep(p, old *process) *process {
+	if old != nil && old.same(p) {
+		a.mu.Lock()
+		old.read, old.execing = p.read, false
+		a.mu.Unlock()
+		return old
+	}
+	if old != nil && old.ppid == p.ppid && old.start == p.start && old.manager == "" {
+		p.recognise(p.exe, p.cmdline)
+		p.parents = old.parents
+	} else {
+		a.fresh = append(a.fresh, p)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.procs.set(p.pid, p)
+	return p
+}
+
+// budget says whether /proc may be read though nothing changed. a.mu is held.
+func (a *actors) budget(now time.Time) bool {
+	if s := now.Unix(); s != a.second {
+		a.second, a.reads = s, 0
+	}
+	a.reads++
+	return a.reads <= maxReads
+}
+
+// ancestors completes a process.
+func (a *actors) ancestors(p *process) {
+	with := *p
+	with.ancestors(a.proc)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.parents, p.manager, p.pkg = with.parents, with.manager, with.pkg
+}
+
+// exec remembers a process that is about to run another program, and plans when to look at that.
+func (a *actors) exec(e fanEvent) {
+	now := time.Now()
+	a.mu.Lock()
+	for _, x := range a.execs {
+		if x.p.pid == e.pid {
+			a.mu.Unlock()
+			return // the program's interpreter
+		}
+	}
+	may := e.pid > 0 && e.pidfd >= 0 && len(a.execs) < maxExecs && a.budget(now)
+	a.mu.Unlock()
+	if !may {
+		return
+	}
+	p, err := readProcess(a.proc, e.pid)
+	if err != nil {
+		return
+	}
+	p.execing = !runs(a.proc, p, e.name)
+	a.fresh = append(a.fresh, p)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.procs.set(e.pid, p)
+	if p.execing {
+		a.execs = append(a.execs, pendingExec{p: p, from: now})
+	}
+}
+
+// runs reports whether a process surely runs the program called name already: it is another than its parent's, and has its arguments.
+func runs(root string, p *process, name string) bool {
+	if p.exe == nil || p.cmdline == nil || filepath.Base(*p.exe) != name {
+		return false
+	}
+	d, err := openProc(root, p.ppid)
+	if err != nil {
+		return false
+	}
+	defer d.close()
+	exe, _ := d.program(make([]byte, maxProcFile))
+	return exe != nil && *exe != *p.exe
+}
+
+// starting looks at the programs that are starting, and returns when it wants to be called again; 0: none is.
+func (a *actors) starting() time.Duration {
+	a.mu.Lock()
+	execs := a.execs
+	a.mu.Unlock()
+	if len(execs) == 0 {
+		return 0
+	}
+	looks, now := execLooks(), time.Now()
+	var left []pendingExec
+	next := time.Duration(0)
+	for _, x := range execs {
+		if wait := x.from.Add(looks[x.look]).Sub(now); wait <= 0 {
+			if x.look++; a.started(x.p, x.look == len(looks)) {
+				continue
+			}
+		}
+		wait := max(time.Until(x.from.Add(looks[x.look])), time.Microsecond)
+		if next == 0 || wait < next {
+			next = wait
+		}
+		left = append(left, x)
+	}
+	a.mu.Lock()
+	a.execs = left
+	a.mu.Unlock()
+	return next
+}
+
+// started reports whether nothing more is to be learnt of a starting program.
+func (a *actors) started(p *process, last bool) bool {
+	a.mu.Lock()
+	current, _ := a.procs.get(p.pid)
+	over := current != p || !p.execing
+	a.mu.Unlock()
+	if over {
+		return true
+	}
+	now, err := readProcess(a.proc, p.pid)
+	if err != nil || now.start != p.start {
+		return true // it has gone
+	}
+	if now.exe == nil {
+		return true // it has ended
+	}
+	if !last && (now.cmdline == nil || equal(now.exe, p.exe) && equal(now.cmdline, p.cmdline)) {
+		return false // the arguments come last
+	}
+	now.recognise(now.exe, now.cmdline)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.exe, p.cmdline, p.uid, p.read, p.execing = now.exe, now.cmdline, now.uid, now.read, false
+	if now.manager != "" {
+		p.manager, p.pkg = now.manager, now.pkg
+	}
+	return true
+}
