@@ -20,13 +20,14 @@ const (
 type root struct {
 	path    string
 	options Options
-	stop    func()            // of its watch; nil: the kernel does not tell of it
-	why     string            // with stop nil: the error, as told
-	next    time.Time         // of the next periodic comparison
-	fresh   bool              // never seen before: what is found at the start is the baseline
-	deeper  bool              // was configured without recurse before: the same for what lies deeper
-	silent  int               // items that only set the baseline
-	entries map[string]record // the baseline of what it owns; the stamps may be newer than on disk
+	stop    func()               // of its watch; nil: the kernel does not tell of it
+	why     string               // with stop nil: the error, as told
+	next    time.Time            // of the next periodic comparison
+	fresh   bool                 // never seen before: what is found at the start is the baseline
+	deeper  bool                 // was configured without recurse before: the same for what lies deeper
+	silent  int                  // items that only set the baseline
+	entries map[string]record    // the baseline of what it owns; the stamps may be newer than on disk
+	told    map[string]time.Time // when a path was told last, where options.least counts
 }
 
 // depth is how far below the root a path lies; -1: it is no part of it.

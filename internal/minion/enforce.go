@@ -279,6 +279,10 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 	defer e.mu.Unlock()
 	changed := len(r.Changes) > 0
 	switch {
+	case !r.OK && changed: // it was put right, and differed again before that could be seen: somebody is at it
+		what, told = e.corrected(s, now)
+		s.pending = true
+		return what, told
 	case !r.OK:
 		s.wait = min(max(2*s.wait, failWait), warWaitMax)
 		s.next, s.pending = now.Add(s.wait), true
