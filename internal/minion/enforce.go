@@ -22,8 +22,9 @@ const (
 	warWindow      = 10 * time.Second // so many corrections of one state
 	warCorrections = 10               //   within the window make it contested
 	warWaitMin     = time.Second      // between two corrections of a contested state; doubles
-	warWaitMax     = 30 * time.Second
-	failWait       = 5 * time.Second // before a correction that failed is tried again; doubles up to warWaitMax
+	warWaitMax     = 4 * time.Second  //   so soon after its end the state is right
+	failWaitMax    = 30 * time.Second
+	failWait       = 5 * time.Second // before a correction that failed is tried again; doubles up to failWaitMax
 	enforceTimeout = time.Minute     // of one correction
 )
 
@@ -239,7 +240,7 @@ func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
 		case !s.pending && s.contest.IsZero():
 			continue
 		case !s.pending: // contested, and quiet: is it over?
-			at = s.contest.Add(2 * s.wait)
+			at = s.contest.Add(s.wait + warWaitMin)
 		}
 		if now.Before(at) {
 			if again.IsZero() || at.Before(again) {
@@ -284,13 +285,13 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 		s.pending = true
 		return what, told
 	case !r.OK:
-		s.wait = min(max(2*s.wait, failWait), warWaitMax)
+		s.wait = min(max(2*s.wait, failWait), failWaitMax)
 		s.next, s.pending = now.Add(s.wait), true
 		first := !s.drifted
 		s.drifted = true
 		return "failed", first
 	case !changed && (s.drifted || !s.contest.IsZero()):
-		if !s.contest.IsZero() && now.Before(s.contest.Add(2*s.wait)) {
+		if !s.contest.IsZero() && now.Before(s.contest.Add(s.wait + warWaitMin)) {
 			return "", false
 		}
 		s.drifted, s.contest, s.wait, s.next, s.recent = false, time.Time{}, 0, time.Time{}, nil
