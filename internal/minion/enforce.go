@@ -291,7 +291,7 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 		s.drifted = true
 		return "failed", first
 	case !changed && (s.drifted || !s.contest.IsZero()):
-		if !s.contest.IsZero() && now.Before(s.contest.Add(s.wait + warWaitMin)) {
+		if !s.contest.IsZero() && now.Before(s.contest.Add(s.wait+warWaitMin)) {
 			return "", false
 		}
 		s.drifted, s.contest, s.wait, s.next, s.recent = false, time.Time{}, 0, time.Time{}, nil
