@@ -3,7 +3,7 @@
 // know a rule, a state or the bus.
 //
 // One change is one event. A file is told once nobody has it open for writing, which is known within a fraction of a
-// millisecond after it was closed, and at the latest when its settle time is over.
+// millisecond after it was closed, and at the latest after a second, or its settle time if that is longer.
 //
 // Cost: one kernel watch (about 1 KiB of kernel memory) for each folder on the way to a path, and for each folder of a tree; about 300
 // bytes of memory for each file; reading a file whose stamps have changed; one lstat(2) a file for each periodic comparison.
@@ -32,7 +32,7 @@ import (
 var sample string
 
 const (
-	// DefaultSettle is how long a file may stay open for writing, or a name be gone, before that is told as it is.
+	// DefaultSettle is how long a name may be gone, or a file whose writers cannot be seen be changing, before that is told as it is.
 	DefaultSettle = 50 * time.Millisecond
 	// DefaultEvery is the time between two comparisons of everything, the net below the events.
 	DefaultEvery = time.Minute

@@ -3,7 +3,6 @@ package file
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,93 +21,6 @@ func paths(p ...string) *Config {
 	return c
 }
 
-// patient gives a loaded machine the time to start the next command, or to get on with a write that its disk holds up.
-func patient(c *Config) *Config {
-	settle := 500 * time.Millisecond
-	for p, o := range c.Paths {
-		o.Settle = &settle
-		c.Paths[p] = o
-	}
-	return c
-}
-
-// Each way of changing a file is exactly one event with the right change.
-func TestOneChangeIsOneEvent(t *testing.T) {
-	f := "etc/motd"
-	at := func(dir string) string { return filepath.Join(dir, f) }
-	for _, c := range []struct {
-		way  string
-		want string
-		do   func(t *testing.T, dir string)
-	}{
-		{"written in place", "modified", func(t *testing.T, d string) { put(t, at(d), "other\n") }},
-		{"appended", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo more >> "+f) }},
-		{"truncated", "modified", func(t *testing.T, d string) { must(t, os.Truncate(at(d), 0)) }},
-		{"echo >", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > "+f) }},
-		{"written in three parts", "modified", func(t *testing.T, d string) {
-			command(t, d, "sh", "-c", "exec 3> "+f+"; echo a >&3; sleep 0.005; echo b >&3; sleep 0.005; echo c >&3")
-		}},
-		{"sed -i", "modified", func(t *testing.T, d string) { command(t, d, "sed", "-i", "s/hello/other/", f) }},
-		{"mv over", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > new; mv new "+f) }},
-		{"cp over", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo other > new; cp new "+f) }},
-		{"rm", "removed", func(t *testing.T, d string) { command(t, d, "rm", f) }},
-		{"rm and created", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; echo other > "+f) }},
-		{"rm and created as it was", "", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; echo hello > "+f) }},
-		{"changed and put back at once", "", func(t *testing.T, d string) {
-			command(t, d, "sh", "-c", "exec 3>> "+f+"; echo x >&3; truncate -s 6 "+f)
-		}},
-		{"touched", "", func(t *testing.T, d string) { command(t, d, "touch", f) }},
-		{"chmod", "attributes", func(t *testing.T, d string) { must(t, os.Chmod(at(d), 0o600)) }},
-		{"chmod to what it is", "", func(t *testing.T, d string) { must(t, os.Chmod(at(d), 0o644)) }},
-		{"replaced by a link", "modified", func(t *testing.T, d string) { command(t, d, "ln", "-sf", "../new", f) }},
-		{"replaced by a folder", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; mkdir "+f) }},
-		{"replaced by a fifo", "modified", func(t *testing.T, d string) { command(t, d, "sh", "-c", "rm "+f+"; mkfifo "+f) }},
-		{"folder removed", "removed", func(t *testing.T, d string) { command(t, d, "rm", "-r", "etc") }},
-		{"folder removed and remade", "modified", func(t *testing.T, d string) {
-			command(t, d, "sh", "-c", "rm -r etc; mkdir etc; echo other > "+f)
-		}},
-		{"folder moved away", "removed", func(t *testing.T, d string) { command(t, d, "mv", "etc", "away") }},
-		{"folder moved away and back", "", func(t *testing.T, d string) { command(t, d, "sh", "-c", "mv etc away; mv away etc") }},
-		{"vim", "modified", vim("auto")},
-		{"vim, backupcopy=yes", "modified", vim("yes")},
-		{"vim, backupcopy=no", "modified", vim("no")},
-		{"chown", "attributes", func(t *testing.T, d string) {
-			if os.Getuid() != 0 {
-				t.Skip("needs root")
-			}
-			must(t, os.Chown(at(d), 12345, 12345))
-		}},
-	} {
-		t.Run(c.way, func(t *testing.T) {
-			t.Parallel()
-			root := t.TempDir()
-			must(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
-			put(t, at(root), "hello\n")
-			l := begin(t, root, newStore(), patient(paths("/etc/motd")))
-			c.do(t, root)
-			var want []string
-			if c.want != "" {
-				want = []string{c.want + " /etc/motd"}
-			}
-			if got := l.changes(); !slices.Equal(got, want) {
-				t.Errorf("told %q, want %q", got, want)
-			}
-			put(t, filepath.Join(root, "kept"), "") // and it still sees what comes after
-			command(t, root, "sh", "-c", "mkdir -p etc; rm -rf etc/motd; echo last > etc/motd")
-			l.until(t, "the next change", func() bool { return len(l.signals) > 0 })
-		})
-	}
-}
-
-func vim(backupcopy string) func(*testing.T, string) {
-	return func(t *testing.T, dir string) {
-		if _, err := exec.LookPath("vim"); err != nil {
-			t.Skip("no vim here")
-		}
-		command(t, dir, "vim", "-u", "NONE", "-es", "-c", "set backup backupcopy="+backupcopy, "-c", "%s/hello/other/", "-c", "wq", "etc/motd")
-	}
-}
-
 func TestWhatAnEventSays(t *testing.T) {
 	root := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(root, "etc"), 0o755))
@@ -124,78 +36,6 @@ func TestWhatAnEventSays(t *testing.T) {
 	before := Stat{Type: "file", Size: 6, Mode: "4755", User: "first", Group: "team", SHA256: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"}
 	if s.Tag != "etc/motd" || d.Path != "/etc/motd" || *d.Before != before || d.After.Mode != "0644" || d.After.Size != 6 || d.Actor != nil || s.Own || s.Time.IsZero() {
 		t.Errorf("signal %+v\nbefore %+v\nafter %+v", s, d.Before, d.After)
-	}
-}
-
-func TestFolders(t *testing.T) {
-	t.Parallel()
-	root := t.TempDir()
-	command(t, root, "sh", "-c", "mkdir -p flat/sub tree/sub; echo 1 > flat/a; echo 1 > flat/sub/b; echo 1 > tree/a; echo 1 > tree/sub/b")
-	l := begin(t, root, newStore(), patient(paths("/flat", "/tree/**")))
-	for _, c := range []struct {
-		do   string
-		want []string
-	}{
-		{"echo 2 > flat/a; echo 2 > flat/sub/b", []string{"modified /flat/a"}},
-		{"echo 2 > tree/a; echo 2 > tree/sub/b", []string{"modified /tree/a", "modified /tree/sub/b"}},
-		{"echo 1 > flat/new; echo 1 > tree/sub/new", []string{"created /flat/new", "created /tree/sub/new"}},
-		{"echo 1 > flat/tmp; mv flat/tmp flat/a", []string{"modified /flat/a"}},
-		{"echo 1 > tree/tmp; rm tree/tmp", nil},
-		{"echo 1 > tree/.brine-0123456789abcdef; mkdir tree/.brine-0123456789abcdef~; echo 1 > tree/.brine-0123456789abcdef~/x", nil},
-		{"echo 1 > tree/.brine-0123456789abcdeF", []string{"created /tree/.brine-0123456789abcdeF"}},
-		{"mkdir tree/empty; mkdir -p tree/x/y; echo 1 > tree/x/y/z", []string{"created /tree/empty", "created /tree/x/y/z"}},
-		{"chmod 700 tree/sub", []string{"attributes /tree/sub"}},
-		{"ln -s a tree/l; mkfifo tree/p", []string{"created /tree/l", "created /tree/p"}},
-		{"ln -sfn b tree/l", []string{"modified /tree/l"}},
-		{"mv tree/x tree/w", []string{"created /tree/w/y/z", "removed /tree/x", "removed /tree/x/y", "removed /tree/x/y/z"}},
-		{"rm -r tree/w", []string{"removed /tree/w", "removed /tree/w/y", "removed /tree/w/y/z"}},
-		{"rm -r flat", []string{"removed /flat", "removed /flat/a", "removed /flat/new", "removed /flat/sub"}},
-		{"mkdir flat; echo 3 > flat/a", []string{"created /flat", "created /flat/a"}},
-	} {
-		command(t, root, "sh", "-c", c.do)
-		got := l.changes()
-		if slices.Sort(got); !slices.Equal(got, c.want) {
-			t.Errorf("%s: told %q, want %q", c.do, got, c.want)
-		}
-	}
-}
-
-// 500 files made in 50 new folders as fast as the machine can are 500 events.
-func TestNewFoldersAtFullSpeed(t *testing.T) {
-	root := t.TempDir()
-	must(t, os.Mkdir(filepath.Join(root, "tree"), 0o755))
-	l := begin(t, root, newStore(), patient(paths("/tree/**")))
-	want := map[string]bool{}
-	for i := range 50 {
-		dir := fmt.Sprintf("/tree/d%d", i)
-		must(t, os.Mkdir(l.at(dir), 0o755))
-		for j := range 10 {
-			p := fmt.Sprintf("%s/f%d", dir, j)
-			put(t, l.at(p), "x")
-			want["created "+p] = true
-		}
-	}
-	got := l.changes()
-	for _, g := range got {
-		if !want[g] {
-			t.Errorf("told %q, which is too many or twice", g)
-		}
-		delete(want, g)
-	}
-	if len(got) != 500 || len(want) != 0 {
-		t.Errorf("told %d, missing %v", len(got), want)
-	}
-}
-
-// The most specific of several configured paths tells a change, once.
-func TestOverlappingPaths(t *testing.T) {
-	root := t.TempDir()
-	command(t, root, "sh", "-c", "mkdir -p etc/ssh/deep; echo 1 > etc/ssh/conf; echo 1 > etc/ssh/deep/x; echo 1 > etc/motd")
-	l := begin(t, root, newStore(), paths("/etc/**", "/etc/ssh", "/etc/ssh/conf"))
-	command(t, root, "sh", "-c", "echo 2 > etc/ssh/conf; echo 2 > etc/ssh/deep/x; echo 2 > etc/motd")
-	got := l.changes()
-	if slices.Sort(got); !slices.Equal(got, []string{"modified /etc/motd", "modified /etc/ssh/conf", "modified /etc/ssh/deep/x"}) {
-		t.Errorf("told %q", got)
 	}
 }
 
@@ -354,7 +194,7 @@ func TestBigFile(t *testing.T) {
 	}
 }
 
-// A writer that never closes is told when the settle time is over.
+// A writer that never closes is told after a while.
 func TestWriterThatStays(t *testing.T) {
 	root := t.TempDir()
 	put(t, filepath.Join(root, "log"), "")

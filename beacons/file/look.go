@@ -17,6 +17,10 @@ const (
 	lastLook  = 5 * time.Millisecond
 	// grace is how long a writer may take to finish even with settle: 0s, so that truncating, writing and closing are one change.
 	grace = 5 * time.Millisecond
+	// writerMost is how long a program that is known to have a file open for writing may take to finish, and how long a new folder may
+	// stay empty, before that is told as it is; a longer settle time counts for both, and with settle: 0s neither is waited for. It is
+	// longer than the usual settle time, because on a loaded machine a program may not run for so long between open and write.
+	writerMost = time.Second
 	// firstRetry and lastRetry bound the time until a signal that could not be made durable is tried again: it doubles.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 10 * time.Second
@@ -124,17 +128,21 @@ func (r *run) complete() {
 // look decides about one item: it is as it was, it must be looked at again later, or there is something to tell.
 func (r *run) look(it *item) (f finding, found bool) {
 	before := it.root.entries[it.path]
-	end := it.since.Add(it.settle)
-	written := it.since.Add(max(it.settle, grace))
-	settling, patient := time.Now().Before(end), time.Now().Before(written)
+	now := time.Now()
+	end, quiet, written := it.since.Add(it.settle), it.since.Add(max(it.settle, grace)), it.since.Add(it.patience())
+	settling, patient := now.Before(end), now.Before(written)
 	s, err := r.host.observe(r.ctx, it.path, before, patient, it.path == it.root.path, it.known)
 	if err != nil {
 		r.log.Warn("a path cannot be looked at", "path", it.path, "error", err)
 		r.drop(it)
 		return f, false
 	}
-	if s.torn || patient && (s.moving || s.writers == some) {
+	switch {
+	case s.torn, patient && s.writers == some:
 		it.again(written)
+		return f, false
+	case s.moving && now.Before(quiet):
+		it.again(quiet)
 		return f, false
 	}
 	if s.big {
@@ -158,9 +166,26 @@ func (r *run) look(it *item) (f finding, found bool) {
 	case settling && r.waits(it, what, s):
 		it.due = end
 		return f, false
+	case patient && it.maybeFilled(what, s.record):
+		it.again(written)
+		return f, false
 	}
 	f.signal = r.signal(it, what, before, s.record)
 	return f, true
+}
+
+// patience is how long a writer may take.
+func (it *item) patience() time.Duration {
+	if it.settle == 0 {
+		return grace
+	}
+	return max(it.settle, writerMost)
+}
+
+// maybeFilled reports whether a change is that of a new folder of a tree, which is told by the files that somebody is about to make in
+// it.
+func (it *item) maybeFilled(what string, after record) bool {
+	return what == Created && after.Kind == directory && it.path != it.root.path && it.root.options.Recurse && it.settle > 0
 }
 
 // spread has everything looked at that was in a folder: when it is moved away, only its own name is noted.
