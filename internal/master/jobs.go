@@ -84,14 +84,15 @@ func (c *Core) admit(j *openJob) {
 	}
 }
 
-// waitingSame finds a rule's job that waits for the same target to do the same, and has not been looked at: it will see what
-// this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a rule's.
+// waitingSame finds a rule's job that waits for the same target to do the same, and was never handed over, in an earlier session
+// either: it will see what this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a
+// rule's.
 func (q *queue) waitingSame(j job.Job) *openJob {
 	if j.Rule == "" || j.Fun != job.StateApply {
 		return nil
 	}
 	for _, o := range q.jobs {
-		if o.Rule != "" && (o.stage == ready || o.stage == failing) && o.Same(j) {
+		if o.Rule != "" && o.Attempt == 0 && (o.stage == ready || o.stage == failing) && o.Same(j) {
 			return o
 		}
 	}
