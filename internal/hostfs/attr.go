@@ -65,19 +65,7 @@ func (d *Dir) SetAttributes(name string, seen Info, uid, gid int, mode fs.FileMo
 	if now.Ino != seen.Ino || now.Dev != seen.Dev || now.Links != 1 {
 		return fmt.Errorf("%q: %w", path.Join(d.path, name), ErrMoved)
 	}
-	fd := int(f.Fd())
-	if uid >= 0 && uid != now.UID || gid >= 0 && gid != now.GID {
-		if err := unix.Fchown(fd, uid, gid); err != nil {
-			return d.explain(fmt.Sprintf("give to uid %d, gid %d", uid, gid), name, err)
-		}
-	}
-	if err := unix.Fchmod(fd, sysMode(mode)); err != nil {
-		return d.explain("set the mode of", name, err)
-	}
-	if err := unix.Fsync(fd); err != nil {
-		return d.explain("sync", name, err)
-	}
-	return nil
+	return d.setFD(int(f.Fd()), name, now, uid, gid, mode)
 }
 
 // ErrMoved is returned when another file stands under a name than the one that was looked at.

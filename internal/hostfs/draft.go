@@ -37,19 +37,48 @@ func TempName(name string) string {
 // Draft begins a replacement of name. The draft is readable by nobody else (mode 0600) until Attributes says otherwise.
 // A file that an interrupted write left is handed to leftover, under its path in the folder, and removed.
 func (d *Dir) Draft(name string, leftover func(path string)) (*Draft, error) {
+	return d.draft(name, leftover, func(temp string) (int, error) {
+		return unix.Openat(d.fd, temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	})
+}
+
+// DraftFolder begins an empty folder in place of name, which nobody else can enter until Attributes says otherwise.
+func (d *Dir) DraftFolder(name string, leftover func(path string)) (*Draft, error) {
+	return d.draft(name, leftover, func(temp string) (int, error) {
+		if err := unix.Mkdirat(d.fd, temp, 0o700); err != nil {
+			return -1, err
+		}
+		return unix.Openat(d.fd, temp, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	})
+}
+
+// DraftLink begins a symbolic link to target in place of name. uid and gid may be -1. A link needs no Flush.
+func (d *Dir) DraftLink(name, target string, uid, gid int, leftover func(path string)) (*Draft, error) {
+	return d.draft(name, leftover, func(temp string) (int, error) {
+		if err := unix.Symlinkat(target, d.fd, temp); err != nil || uid < 0 && gid < 0 {
+			return -1, err
+		}
+		return -1, unix.Fchownat(d.fd, temp, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	})
+}
+
+// draft calls make until its name is free. make returns what to hold open, -1 for nothing.
+func (d *Dir) draft(name string, leftover func(path string), make func(temp string) (int, error)) (*Draft, error) {
 	w := &Draft{dir: d, name: name, temp: TempName(name)}
 	for range maxSwapTries {
-		fd, err := unix.Openat(d.fd, w.temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		fd, err := make(w.temp)
 		if err == nil {
-			w.f = os.NewFile(uintptr(fd), w.Temp())
+			if fd >= 0 {
+				w.f = os.NewFile(uintptr(fd), w.Temp())
+			}
 			return w, nil
 		}
 		if err != unix.EEXIST {
 			return nil, d.explain("write into the folder of", name, err)
 		}
 		leftover(w.Temp())
-		if err := unix.Unlinkat(d.fd, w.temp, 0); err != nil && err != unix.ENOENT {
-			return nil, d.explain("remove the leftover beside", name, err)
+		if err := d.removeAny(w.temp, 0); err != nil {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("write %q: somebody else keeps making %q", path.Join(d.path, name), w.temp)
@@ -91,6 +120,9 @@ func (w *Draft) Attributes(uid, gid int, mode fs.FileMode, like *os.File) error 
 
 // Displaced looks at what stands under Temp after Swap or Remove.
 func (w *Draft) Displaced(ctx context.Context) (Info, error) { return w.dir.Look(ctx, w.temp, true) }
+
+// Glance is Displaced without reading content.
+func (w *Draft) Glance() (Info, error) { return w.dir.Look(context.Background(), w.temp, false) }
 
 // Swap puts the draft in place, in one step that nobody can see the middle of. displaced says that what stood there
 // stands now under Temp. Flush must have been called before.
@@ -173,10 +205,18 @@ func (w *Draft) Close() error {
 // Discard removes what stands under Temp: the draft before Swap, afterwards what it displaced. It closes the draft.
 func (w *Draft) Discard() error {
 	w.Close()
-	if err := unix.Unlinkat(w.dir.fd, w.temp, 0); err != nil && err != unix.ENOENT {
-		return w.dir.explain("remove what was displaced by", w.name, err)
-	}
-	return nil
+	return w.dir.removeAny(w.temp, 0)
+}
+
+// OpenDisplaced opens the folder that stands under Temp after Swap or Remove.
+func (w *Draft) OpenDisplaced() (*Dir, error) {
+	d, _, err := w.dir.Folder(w.temp, false)
+	return d, err
+}
+
+// RealPath is where the draft is for other processes, whatever root this one resolves paths below.
+func (w *Draft) RealPath() (string, error) {
+	return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", w.f.Fd()))
 }
 
 // Remove takes the file name away under Temp's name, so that what it was can be looked at before it is gone. It
@@ -195,8 +235,8 @@ func (d *Dir) Remove(name string, leftover func(path string)) (*Draft, error) {
 			return nil, d.explain("remove", name, err)
 		}
 		leftover(w.Temp())
-		if err := unix.Unlinkat(d.fd, w.temp, 0); err != nil && err != unix.ENOENT {
-			return nil, d.explain("remove the leftover beside", name, err)
+		if err := d.removeAny(w.temp, 0); err != nil {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("remove %q: somebody else keeps making %q", path.Join(d.path, name), w.temp)

@@ -6,6 +6,7 @@ package hostfs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -28,7 +29,19 @@ var ErrUntrustedLink = errors.New("symbolic link of an untrusted owner on the wa
 type Dir struct {
 	fd   int
 	path string // as the caller named it, for messages
+
+	// Lazy leaves out the sync of attributes set in place, for whoever sets very many: a power loss may bring back old ones.
+	Lazy bool
 }
+
+// Made is how folders on the way are made that are missing.
+type Made struct {
+	Mode     fs.FileMode // permission bits, whatever the umask
+	UID, GID int         // -1: as whoever this process runs as
+}
+
+// defaultMade is 0755 for whoever this process runs as.
+var defaultMade = Made{Mode: 0o755, UID: -1, GID: -1}
 
 // Close releases the folder.
 func (d *Dir) Close() error { return unix.Close(d.fd) }
@@ -59,6 +72,14 @@ func CheckPath(p string) error {
 // folders that are missing are made with mode 0755 and synced. The errors are fs.ErrNotExist where a folder is missing,
 // and ErrUntrustedLink.
 func Parent(root, p string, makedirs bool) (*Dir, string, error) {
+	if makedirs {
+		return ParentMade(root, p, &defaultMade)
+	}
+	return ParentMade(root, p, nil)
+}
+
+// ParentMade is Parent, with missing folders made as said; nil makes none.
+func ParentMade(root, p string, made *Made) (*Dir, string, error) {
 	if err := CheckPath(p); err != nil {
 		return nil, "", err
 	}
@@ -67,7 +88,7 @@ func Parent(root, p string, makedirs bool) (*Dir, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("root %q: %w", root, err)
 	}
-	fd, err := resolve(rootFD, dir, makedirs)
+	fd, err := resolve(rootFD, dir, made)
 	if err != nil {
 		return nil, "", fmt.Errorf("folder %q: %w", path.Clean(dir), err)
 	}
@@ -76,7 +97,7 @@ func Parent(root, p string, makedirs bool) (*Dir, string, error) {
 
 // resolve opens a folder below root and closes root. The common way holds no link, and is one system call; any other is
 // walked, so that each link's owner can be looked at.
-func resolve(root int, dir string, makedirs bool) (int, error) {
+func resolve(root int, dir string, made *Made) (int, error) {
 	how := unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
@@ -86,11 +107,11 @@ func resolve(root int, dir string, makedirs bool) (int, error) {
 	case err == nil:
 		unix.Close(root)
 		return fd, nil
-	case err == unix.ENOENT && !makedirs, err == unix.ENOTDIR, err == unix.EACCES:
+	case err == unix.ENOENT && made == nil, err == unix.ENOTDIR, err == unix.EACCES:
 		unix.Close(root)
 		return -1, err
 	}
-	w := walk{stack: []int{root}, makedirs: makedirs} // a link, a missing folder to make, or a kernel before 5.6
+	w := walk{stack: []int{root}, made: made} // a link, a missing folder to make, or a kernel before 5.6
 	defer w.close()
 	return w.to(dir)
 }
@@ -98,9 +119,9 @@ func resolve(root int, dir string, makedirs bool) (int, error) {
 // walk resolves one component after the other. The stack holds the folders passed, the root first, so that ".." in a
 // link's target never leads out.
 type walk struct {
-	stack    []int
-	links    int
-	makedirs bool
+	stack []int
+	links int
+	made  *Made
 }
 
 func (w *walk) close() { w.cut(0) }
@@ -152,8 +173,8 @@ func (w *walk) step(name string) (target string, err error) {
 	}
 	top := w.stack[len(w.stack)-1]
 	fd, err := unix.Openat(top, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err == unix.ENOENT && w.makedirs {
-		fd, err = makeDir(top, name)
+	if err == unix.ENOENT && w.made != nil {
+		fd, err = makeDir(top, name, *w.made)
 	}
 	if err != nil {
 		return "", err
@@ -193,9 +214,9 @@ func (w *walk) follow(fd int, name string, st unix.Stat_t) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// makeDir makes one folder with mode 0755 whatever the umask, syncs the one that holds it, and opens it.
-func makeDir(parent int, name string) (int, error) {
-	err := unix.Mkdirat(parent, name, 0o755)
+// makeDir makes one folder, syncs the one that holds it, and opens it. Nobody else can enter it before it is as wanted.
+func makeDir(parent int, name string, made Made) (int, error) {
+	err := unix.Mkdirat(parent, name, 0o700)
 	if err != nil && err != unix.EEXIST {
 		return -1, err
 	}
@@ -203,9 +224,18 @@ func makeDir(parent int, name string) (int, error) {
 	if err2 != nil || err == unix.EEXIST {
 		return fd, err2
 	}
-	if err := unix.Fchmod(fd, 0o755); err != nil {
+	if err := own(fd, made); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, syncDir(parent)
+}
+
+func own(fd int, made Made) error {
+	if made.UID >= 0 || made.GID >= 0 {
+		if err := unix.Fchown(fd, made.UID, made.GID); err != nil {
+			return err
+		}
+	}
+	return unix.Fchmod(fd, sysMode(made.Mode))
 }

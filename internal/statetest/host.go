@@ -10,8 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,11 +29,14 @@ type Host struct {
 	T       *testing.T
 	Root    string
 	Outside string
+	NoRoom  bool            // what has to be kept cannot be
+	Deny    map[string]bool // paths and functions that Env.Allowed refuses
 
 	content   map[string][]byte
 	expected  map[string]states.Expected
 	planned   map[string]states.Expected
 	displaced []string
+	replaced  []string
 }
 
 // NewHost makes an empty host.
@@ -63,7 +69,7 @@ func (h *Host) must(err error) {
 }
 
 // Abs is where a path of the host really is.
-func (h *Host) Abs(path string) string { return filepath.Join(h.Root, path) }
+func (h *Host) Abs(p string) string { return filepath.Join(h.Root, p) }
 
 // Write makes a file of exactly this mode, and the folders on the way.
 func (h *Host) Write(path, text string, mode fs.FileMode) {
@@ -108,6 +114,28 @@ func (h *Host) Content(text string) *states.Source {
 // Displaced are the contents that were reported, the oldest first.
 func (h *Host) Displaced() []string { return h.displaced }
 
+// Replaced are the contents that were replaced or removed as Check had seen them, the oldest first.
+func (h *Host) Replaced() []string { return h.replaced }
+
+// Tree makes a source of files by their paths below it; a path that ends with a slash is an empty folder.
+func (h *Host) Tree(files map[string]string) *states.Tree {
+	tree := &states.Tree{URL: "brine://tree"}
+	dirs := map[string]bool{}
+	for p, text := range files {
+		for d := path.Dir(p); d != "."; d = path.Dir(d) {
+			dirs[d] = true
+		}
+		if strings.HasSuffix(p, "/") {
+			continue
+		}
+		s := h.Content(text)
+		tree.Files = append(tree.Files, states.TreeFile{Path: p, Hash: s.Hash, Size: s.Size, Mode: 0o640})
+	}
+	slices.SortFunc(tree.Files, func(a, b states.TreeFile) int { return strings.Compare(a.Path, b.Path) })
+	tree.Dirs = slices.Sorted(maps.Keys(dirs))
+	return tree
+}
+
 // Env is what the engine hands to a state.
 func (h *Host) Env(test bool) states.Env {
 	return states.Env{
@@ -125,6 +153,19 @@ func (h *Host) Env(test bool) states.Env {
 		Planned: func(path string) (states.Expected, bool) { e, ok := h.planned[path]; return e, ok },
 		Displaced: func(target, path string) {
 			h.displaced = append(h.displaced, h.describe(path))
+		},
+		Replaced: func(target, path string, must bool) error {
+			if must && h.NoRoom {
+				return errors.New("no room")
+			}
+			h.replaced = append(h.replaced, h.describe(path))
+			return nil
+		},
+		Allowed: func(fun, name string) error {
+			if h.Deny[name] || name == "" && h.Deny[fun] {
+				return fmt.Errorf("%s on %q is denied", fun, name)
+			}
+			return nil
 		},
 	}
 }
@@ -170,6 +211,10 @@ func (h *Host) Expected(path string, like states.Expected) states.Expected {
 	if info.Mode().IsRegular() {
 		sum := sha256.Sum256([]byte(h.Read(path)))
 		e.SHA256 = hex.EncodeToString(sum[:])
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		e.Target, err = os.Readlink(h.Abs(path))
+		h.must(err)
 	}
 	if st := info.Sys().(*syscall.Stat_t); like.UID >= 0 {
 		e.UID, e.GID = int(st.Uid), int(st.Gid)

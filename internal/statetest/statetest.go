@@ -29,6 +29,11 @@ func Run(t *testing.T, m states.Module, cases []Case) {
 	t.Helper()
 	t.Run("module", func(t *testing.T) { checkModule(t, m, cases) })
 	t.Run("sample", func(t *testing.T) { checkSample(t, m) })
+	Cases(t, cases)
+}
+
+// Cases holds a module against the laws in more situations, for one whose cases fill several files.
+func Cases(t *testing.T, cases []Case) {
 	for _, c := range cases {
 		t.Run(c.Fun+"/"+c.Name, func(t *testing.T) { runCase(t, c) })
 	}

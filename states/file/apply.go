@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"brine/internal/hostfs"
@@ -30,11 +29,13 @@ func (m *Managed) Apply(ctx context.Context, env states.Env, changes states.Chan
 		}
 		m.last = &now
 	}
-	dir, name, err := hostfs.Parent(env.Root, m.Name, m.MakeDirs)
+	w = m.settled(w, *m.last)
+	dir, name, err := w.way.open(env, m.Name)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
+	dir.Lazy = m.batch != nil
 	now := *m.last
 	if now.exists && now.IsRegular() && now.SHA256 == "" {
 		f, err := dir.Look(ctx, name, true) // its content is left alone, but has to be known
@@ -66,7 +67,7 @@ func inPlace(changes states.Changes) bool {
 }
 
 func (m *Managed) setAttributes(env states.Env, dir *hostfs.Dir, name string, w want, now seen) error {
-	r := w.over(now)
+	r := w.over(now, 0, defaultMode)
 	env.Expect(m.Name, r.expected(w.hashOver(now)))
 	err := dir.SetAttributes(name, now.Info, r.uid, r.gid, r.mode)
 	if errors.Is(err, hostfs.ErrMoved) {
@@ -85,31 +86,35 @@ func (m *Managed) write(ctx context.Context, env states.Env, dir *hostfs.Dir, na
 		draft.Discard()
 		return err
 	}
-	env.Expect(m.Name, w.over(now).expected(w.hashOver(now)))
-	displaced, err := draft.Swap()
+	if w.said && len(m.CheckCmd) > 0 {
+		if err := m.accepted(ctx, env, draft); err != nil {
+			draft.Discard()
+			return err
+		}
+	}
+	env.Expect(m.Name, w.over(now, 0, defaultMode).expected(w.hashOver(now)))
+	refuse := func(s seen) error { return m.replaceable(s, w) }
+	if err := (swap{path: m.Name, must: m.Backup == keptOnMinion, refuse: refuse}).run(ctx, env, draft, now); err != nil {
+		return err
+	}
+	return m.batch.sync(dir)
+}
+
+// accepted asks check_cmd about the draft, which has its content and its attributes by now.
+func (m *Managed) accepted(ctx context.Context, env states.Env, draft *hostfs.Draft) error {
+	if err := m.CheckCmd.allowed(env); err != nil {
+		return err
+	}
+	p, err := draft.RealPath()
 	if err != nil {
-		draft.Discard()
-		return err
+		return fmt.Errorf("check_cmd: %w", err)
 	}
-	if displaced {
-		if err := m.inspect(env, draft, now); err != nil {
-			return err
-		}
-	}
-	if err := draft.Close(); err != nil {
-		return err
-	}
-	if displaced {
-		if err := draft.Discard(); err != nil {
-			return err
-		}
-	}
-	return dir.Sync()
+	return m.CheckCmd.run(ctx, p)
 }
 
 // compose fills the draft and makes it safe to swap in.
 func (m *Managed) compose(ctx context.Context, env states.Env, dir *hostfs.Dir, name string, draft *hostfs.Draft, w want, now seen) error {
-	content, err := m.open(env, dir, name, now)
+	content, err := m.open(env, dir, name, w, now)
 	if err != nil {
 		return err
 	}
@@ -125,26 +130,9 @@ func (m *Managed) compose(ctx context.Context, env states.Env, dir *hostfs.Dir, 
 			defer like.Close()
 		}
 	}
-	r := w.over(now)
+	r := w.over(now, 0, defaultMode)
 	if err := draft.Attributes(r.uid, r.gid, r.mode, like); err != nil {
 		return err
 	}
 	return draft.Flush()
-}
-
-// inspect reports what the swap displaced when it is not what Check had seen. It is not ended by the run's context:
-// the swap is done. What should never be removed is put back.
-func (m *Managed) inspect(env states.Env, draft *hostfs.Draft, now seen) error {
-	got, err := draft.Displaced(context.Background())
-	if err == nil && !got.IsRegular() && got.Mode.Type() != fs.ModeSymlink {
-		if err := draft.Undo(); err != nil {
-			return err
-		}
-		draft.Discard()
-		return fmt.Errorf("%q became a %s meanwhile: file.managed replaces files and symlinks only", m.Name, got.Kind())
-	}
-	if err != nil || !now.exists || !got.Same(now.Info) {
-		env.Displaced(m.Name, draft.Temp())
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package file_test
 import (
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -28,7 +29,11 @@ func absent(h *statetest.Host) states.State { return &file.Absent{Name: motd} }
 func hello(m *file.Managed, h *statetest.Host) { m.Contents = text("hello") }
 
 func TestConformance(t *testing.T) {
-	statetest.Run(t, file.Module(), []statetest.Case{
+	statetest.Run(t, file.Module(), slices.Concat(managedCases(), absentCases(), directoryCases(), symlinkCases(), recurseCases()))
+}
+
+func managedCases() []statetest.Case {
+	return []statetest.Case{
 		{Name: "a file that is not there", Fun: "managed", Path: motd,
 			Setup: func(h *statetest.Host) { h.Mkdir("/etc") }, State: managed(hello), After: holds("hello\n", 0o644)},
 		{Name: "other content", Fun: "managed", Path: motd,
@@ -84,15 +89,29 @@ func TestConformance(t *testing.T) {
 		{Name: "a folder in the way", Fun: "managed", Path: motd,
 			Setup: func(h *statetest.Host) { h.Mkdir(motd) }, State: managed(hello), Err: `"/etc/motd" is a directory`},
 		{Name: "a pipe in the way", Fun: "managed", Path: motd, Setup: pipe, State: managed(hello), Err: `"/etc/motd" is a named pipe`},
+	}
+}
 
+func absentCases() []statetest.Case {
+	return []statetest.Case{
 		{Name: "a file", Fun: "absent", Path: motd, Setup: func(h *statetest.Host) { h.Write(motd, "x", 0o644) }, State: absent, After: isGone},
 		{Name: "a dangling symlink", Fun: "absent", Path: motd,
 			Setup: func(h *statetest.Host) { h.Link("/nowhere", motd, os.Geteuid()) }, State: absent, After: isGone},
 		{Name: "a pipe", Fun: "absent", Path: motd, Setup: pipe, State: absent, After: isGone},
 		{Name: "nothing", Fun: "absent", Path: motd, Right: true, Setup: func(h *statetest.Host) { h.Mkdir("/etc") }, State: absent},
 		{Name: "a folder", Fun: "absent", Path: motd, Setup: func(h *statetest.Host) { h.Mkdir(motd) }, State: absent,
-			Err: `"/etc/motd" is a directory`},
-	})
+			After: isGone},
+		{Name: "a folder with all it holds, and a link out of it", Fun: "absent", Path: motd, Setup: func(h *statetest.Host) {
+			h.Write(motd+"/a/b/c", "c", 0o600)
+			h.Write("/elsewhere/precious", "precious", 0o600)
+			h.Link("/elsewhere", motd+"/a/link", os.Geteuid())
+		}, State: absent, After: func(t *testing.T, h *statetest.Host) {
+			isGone(t, h)
+			if got := h.Read("/elsewhere/precious"); got != "precious" {
+				t.Errorf("behind the link: %q", got)
+			}
+		}},
+	}
 }
 
 func pipe(h *statetest.Host) {

@@ -51,7 +51,7 @@ func secretPath(p string) bool {
 
 // diff is the unified diff of the content as it is and as it is wanted; empty where there is no sense or no right in one.
 func (m *Managed) diff(ctx context.Context, env states.Env, w want, now seen) (string, error) {
-	if secretPath(m.Name) || now.Size > maxDiffInput || m.Source != nil && m.Source.Size > maxDiffInput {
+	if !is(m.ShowChanges, true) || secretPath(m.Name) || now.Size > maxDiffInput || m.Source != nil && m.Source.Size > maxDiffInput {
 		return "", nil
 	}
 	var before []byte
@@ -70,7 +70,7 @@ func (m *Managed) diff(ctx context.Context, env states.Env, w want, now seen) (s
 			return "", nil
 		}
 	}
-	content, err := m.open(env, nil, "", now)
+	content, err := m.open(env, nil, "", w, now)
 	if err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-// Package file holds the states of single files: what they contain, whose they are, whether they exist. One function
+// Package file holds the states of files, folders and links: what they contain, whose they are, whether they exist. One function
 // has one file here. It owns what "as wanted" means for a file; how files are touched safely is internal/hostfs's business, and
 // jobs, requisites and events it must never know.
 package file
@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -27,8 +26,11 @@ func Module() states.Module {
 		Name:   "file",
 		Sample: sample,
 		Functions: map[string]func() states.State{
-			"managed": func() states.State { return new(Managed) },
-			"absent":  func() states.State { return new(Absent) },
+			"managed":   func() states.State { return new(Managed) },
+			"absent":    func() states.State { return new(Absent) },
+			"directory": func() states.State { return new(Directory) },
+			"symlink":   func() states.State { return new(Symlink) },
+			"recurse":   func() states.State { return new(Recurse) },
 		},
 	}
 }
@@ -156,6 +158,3 @@ func groupName(id int) string {
 	}
 	return strconv.Itoa(id)
 }
-
-// ownIDs are what a new file belongs to.
-func ownIDs() (uid, gid int) { return os.Geteuid(), os.Getegid() }

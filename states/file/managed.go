@@ -11,18 +11,26 @@ import (
 	"brine/states"
 )
 
-// Managed is file.managed: a file is there, with this content, owner and mode. What is not said is left as it is;
-// a new file is then empty, of mode 0644, and belongs to whom the minion runs as.
+// Managed is file.managed: a file is there, with this content, owner and mode. What is not said is left as it is, extended
+// attributes, ACL and SELinux label always; a new file is then empty, of mode 0644, and belongs to whom the minion runs as. Content is
+// bytes: encoding, byte order mark and line ends are those of the source, and a file that holds the same bytes is not written.
 type Managed struct {
-	Name     string         `yaml:"name" json:"name"`
-	Source   *states.Source `yaml:"source" json:"source,omitempty"`
-	Contents *Text          `yaml:"contents" json:"contents,omitempty"`
-	User     string         `yaml:"user" json:"user,omitempty"`
-	Group    string         `yaml:"group" json:"group,omitempty"`
-	Mode     string         `yaml:"mode" json:"mode,omitempty"` // octal
-	MakeDirs bool           `yaml:"makedirs" json:"makedirs,omitempty"`
+	Name        string         `yaml:"name" json:"name"`
+	Source      *states.Source `yaml:"source" json:"source,omitempty"`
+	Contents    *Text          `yaml:"contents" json:"contents,omitempty"`
+	User        string         `yaml:"user" json:"user,omitempty"`
+	Group       string         `yaml:"group" json:"group,omitempty"`
+	Mode        string         `yaml:"mode" json:"mode,omitempty"` // octal; 'keep' is that of the source
+	MakeDirs    bool           `yaml:"makedirs" json:"makedirs,omitempty"`
+	DirMode     string         `yaml:"dir_mode" json:"dir_mode,omitempty"` // of the folders that are made on the way
+	Replace     *bool          `yaml:"replace" json:"replace,omitempty"`   // false: content that is there is never touched
+	Create      *bool          `yaml:"create" json:"create,omitempty"`     // false: what is not there is not made
+	Backup      string         `yaml:"backup" json:"backup,omitempty"`     // minion: what was there must be kept, or nothing is written
+	ShowChanges *bool          `yaml:"show_changes" json:"show_changes,omitempty"`
+	CheckCmd    Command        `yaml:"check_cmd" json:"check_cmd,omitempty"` // must accept the new file, whose path is its last argument
 
-	last *seen // what the last Check saw, so that Apply can tell what it displaces
+	last  *seen  // what the last Check saw, so that Apply can tell what it displaces
+	batch *batch // the state that this one is a part of; nil where it stands for itself
 }
 
 // defaultMode is what a new file gets.
@@ -42,8 +50,20 @@ func (m *Managed) Validate() error {
 	if m.Contents != nil && len(*m.Contents) > maxContents {
 		return fmt.Errorf("contents has %d bytes; at most %d, beyond that use source", len(*m.Contents), maxContents)
 	}
-	_, _, err := parseMode(m.Mode)
-	return err
+	if m.Mode == keepMode {
+		if m.Source == nil {
+			return errors.New("mode 'keep' is that of the source, and none is given")
+		}
+	} else if err := checkModes("mode", m.Mode); err != nil {
+		return err
+	}
+	if m.DirMode != "" && !m.MakeDirs {
+		return errors.New("dir_mode is that of folders which makedirs: true makes, and it is not given")
+	}
+	if err := m.CheckCmd.validate(); err != nil {
+		return fmt.Errorf("check_cmd: %w", err)
+	}
+	return errors.Join(checkModes("dir_mode", m.DirMode), checkBackup(m.Backup))
 }
 
 // Sources is the content's address, if it comes from the master's file roots.
@@ -51,11 +71,15 @@ func (m *Managed) Sources() []*states.Source {
 	if m.Source == nil {
 		return nil
 	}
+	m.Source.WithMode = m.Mode == keepMode
 	return []*states.Source{m.Source}
 }
 
 // Check compares type, content, owner and mode.
 func (m *Managed) Check(ctx context.Context, env states.Env) (states.Changes, error) {
+	if err := m.CheckCmd.allowed(env); err != nil {
+		return nil, err
+	}
 	w, err := m.want()
 	if err != nil {
 		return nil, err
@@ -65,58 +89,65 @@ func (m *Managed) Check(ctx context.Context, env states.Env) (states.Changes, er
 		return nil, err
 	}
 	m.last = &now
+	if !now.exists && !is(m.Create, true) {
+		return nil, nil
+	}
+	w = m.settled(w, now)
 	changes, err := m.compare(ctx, env, w, now)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
 	if env.Test {
-		env.Expect(m.Name, w.over(now).expected(w.hashOver(now)))
+		w.expect(env, m.Name)
+		env.Expect(m.Name, w.over(now, 0, defaultMode).expected(w.hashOver(now)))
 	}
 	return changes, nil
 }
 
 // look sees what stands at the path. In test mode what an earlier state would make of it counts.
 func (m *Managed) look(ctx context.Context, env states.Env, w want) (seen, error) {
-	if env.Test {
-		if p, ok := env.Planned(m.Name); ok {
-			return planned(p), nil
+	if s, ok := planned(env, m.Name); ok {
+		if !s.exists && !m.needsNoFolder() && noFolderPlanned(env, path.Dir(m.Name)) {
+			return seen{}, noFolder(m.Name, fs.ErrNotExist)
 		}
+		return s, m.replaceable(s, m.settled(w, s))
 	}
 	dir, name, err := hostfs.Parent(env.Root, m.Name, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		if m.MakeDirs {
+		if m.needsNoFolder() || folderPlanned(env, path.Dir(m.Name)) {
 			return seen{}, nil
 		}
-		if env.Test {
-			if p, ok := env.Planned(path.Dir(m.Name)); ok && !p.Absent {
-				return seen{}, nil
-			}
-		}
-		return seen{}, fmt.Errorf("the folder of %q does not exist; makedirs: true makes it: %w", m.Name, err)
+		return seen{}, noFolder(m.Name, err)
 	}
 	if err != nil {
 		return seen{}, err
 	}
 	defer dir.Close()
-	i, err := dir.Look(ctx, name, w.said)
+	i, err := dir.Look(ctx, name, w.said && is(m.Replace, true))
 	if errors.Is(err, fs.ErrNotExist) {
 		return seen{}, nil
 	}
 	if err != nil {
 		return seen{}, err
 	}
-	return seen{i, true}, m.replaceable(i, w)
+	now := seen{i, true}
+	return now, m.replaceable(now, m.settled(w, now))
 }
 
+// needsNoFolder reports whether the folder of the file may be missing when it is checked.
+func (m *Managed) needsNoFolder() bool { return m.MakeDirs || m.batch != nil || !is(m.Create, true) }
+
 // replaceable refuses to touch what is no file and may be precious.
-func (m *Managed) replaceable(i hostfs.Info, w want) error {
+func (m *Managed) replaceable(now seen, w want) error {
 	switch {
-	case i.IsRegular():
+	case !now.exists || now.IsRegular():
 		return nil
-	case i.Mode.Type() != fs.ModeSymlink:
-		return fmt.Errorf("%q is a %s: file.managed replaces files and symlinks only, so move it away first", m.Name, i.Kind())
+	case now.Mode.Type() != fs.ModeSymlink:
+		return fmt.Errorf("%q is a %s: file.managed replaces files and symlinks only, so move it away first", m.Name, now.Kind())
+	case !is(m.Replace, true):
+		return fmt.Errorf("%q is a symlink to %q, and replace: false says that it must stay", m.Name, now.Target)
 	case !w.said:
-		return fmt.Errorf("%q is a symlink to %q, and neither source nor contents says what should stand there instead", m.Name, i.Target)
+		return fmt.Errorf("%q is a symlink to %q, and neither source nor contents says what should stand there instead", m.Name, now.Target)
 	}
 	return nil
 }
@@ -138,21 +169,14 @@ func (m *Managed) compare(ctx context.Context, env states.Env, w want, now seen)
 	if !now.exists || !now.IsRegular() {
 		return changes, nil
 	}
-	if w.uid >= 0 && now.UID != w.uid {
-		changes = append(changes, states.Change{What: "user", From: userName(now.UID), To: userName(w.uid)})
-	}
-	if w.gid >= 0 && now.GID != w.gid {
-		changes = append(changes, states.Change{What: "group", From: groupName(now.GID), To: groupName(w.gid)})
-	}
-	if from := now.Mode &^ fs.ModeType; w.modeSaid && from != w.mode {
-		changes = append(changes, states.Change{What: "mode", From: hostfs.Octal(from), To: hostfs.Octal(w.mode)})
-	}
-	return changes, nil
+	return append(changes, w.attr.compare(now.Info)...), nil
 }
 
 // Comment says in a sentence what came of it, as Salt does.
 func (m *Managed) Comment(changes states.Changes, test bool) string {
 	switch {
+	case len(changes) == 0 && m.last != nil && !m.last.exists:
+		return fmt.Sprintf("File %s is not present, and create: false says not to make it", m.Name)
 	case len(changes) == 0:
 		return fmt.Sprintf("File %s is in the correct state", m.Name)
 	case test:
@@ -166,11 +190,4 @@ func sumText(hash string) string {
 		return ""
 	}
 	return "sha256:" + hash
-}
-
-func planned(p states.Expected) seen {
-	if p.Absent {
-		return seen{}
-	}
-	return seen{hostfs.Info{Mode: p.Mode, UID: p.UID, GID: p.GID, SHA256: p.SHA256, Links: 1}, true}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"brine/internal/hostfs"
 	"brine/states"
@@ -16,11 +15,10 @@ import (
 
 // want is what a Managed says, with names looked up.
 type want struct {
-	said     bool   // source or contents is given
-	hash     string // SHA-256, hex, of the content
-	uid, gid int    // -1: not said
-	mode     fs.FileMode
-	modeSaid bool
+	attr
+	way
+	said bool   // source or contents is given, and is to be written
+	hash string // SHA-256, hex, of the content
 }
 
 func (m *Managed) want() (w want, err error) {
@@ -34,40 +32,31 @@ func (m *Managed) want() (w want, err error) {
 		sum := sha256.Sum256(m.Contents.bytes())
 		w.said, w.hash = true, hex.EncodeToString(sum[:])
 	}
-	if w.mode, w.modeSaid, err = parseMode(m.Mode); err != nil {
+	mode := m.Mode
+	if mode == keepMode {
+		mode = ""
+	}
+	if w.attr, err = lookupAttr(m.User, m.Group, mode); err != nil {
 		return w, err
 	}
-	if w.uid, err = userID(m.User); err != nil {
-		return w, err
+	if m.Mode == keepMode {
+		if w.mode, w.modeSaid = m.Source.Mode.Perm(), true; w.mode == 0 {
+			return w, fmt.Errorf("source %q has no mode to keep: it was not compiled by a master that knows of it", m.Source.URL)
+		}
 	}
-	w.gid, err = groupID(m.Group)
+	w.way, err = wayOf(m.MakeDirs, w.attr, m.DirMode)
 	return w, err
 }
 
-// result is what a file will be, with nothing left open.
-type result struct {
-	uid, gid int
-	mode     fs.FileMode
-}
+// keepMode is the mode that stands for that of the source.
+const keepMode = "keep"
 
-// over fills in what is not said: from the file that is there, or as a new file has it. What belongs to a symlink says
-// nothing about the file that replaces it.
-func (w want) over(now seen) result {
-	r := result{mode: defaultMode}
-	r.uid, r.gid = ownIDs()
-	if now.exists && now.IsRegular() {
-		r.uid, r.gid, r.mode = now.UID, now.GID, now.Mode&^fs.ModeType
+// settled takes back what is not to be done now that it is known what is there: replace: false leaves content alone.
+func (m *Managed) settled(w want, now seen) want {
+	if now.exists && !is(m.Replace, true) {
+		w.said, w.hash = false, ""
 	}
-	if w.uid >= 0 {
-		r.uid = w.uid
-	}
-	if w.gid >= 0 {
-		r.gid = w.gid
-	}
-	if w.modeSaid {
-		r.mode = w.mode
-	}
-	return r
+	return w
 }
 
 // hashOver is the hash of the content in the end.
@@ -84,19 +73,15 @@ func (w want) hashOver(now seen) string {
 // emptyHash is the SHA-256 of nothing.
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-func (r result) expected(hash string) states.Expected {
-	return states.Expected{SHA256: hash, Mode: r.mode, UID: r.uid, GID: r.gid}
-}
-
 // errDamaged means that content is not what its hash says.
 var errDamaged = errors.New("the content is damaged")
 
 // open gives the wanted content: from the engine, from the SLS, or where none is said from the file itself.
-func (m *Managed) open(env states.Env, dir *hostfs.Dir, name string, now seen) (io.ReadCloser, error) {
+func (m *Managed) open(env states.Env, dir *hostfs.Dir, name string, w want, now seen) (io.ReadCloser, error) {
 	switch {
-	case m.Source != nil:
+	case w.said && m.Source != nil:
 		return env.Content(m.Source.Hash)
-	case m.Contents != nil:
+	case w.said:
 		return io.NopCloser(bytes.NewReader(m.Contents.bytes())), nil
 	case now.exists:
 		f, _, err := dir.Open(name)
