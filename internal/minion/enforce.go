@@ -24,8 +24,9 @@ const (
 	warWaitMin     = time.Second      // between two corrections of a contested state; doubles
 	warWaitMax     = 4 * time.Second  //   so soon after its end the state is right
 	failWaitMax    = 30 * time.Second
-	failWait       = 5 * time.Second // before a correction that failed is tried again; doubles up to failWaitMax
-	enforceTimeout = time.Minute     // of one correction
+	failWait       = 5 * time.Second        // before a correction that failed is tried again; doubles up to failWaitMax
+	enforceTimeout = time.Minute            // of one correction
+	armed          = 500 * time.Millisecond // after which the beacon watches what has become enforced
 )
 
 // enforcer puts states right that are to be enforced: what it restores is the low state applied last, by this minion
@@ -95,7 +96,8 @@ func (e *enforcer) set(low job.LowState) {
 	for _, l := range low.States {
 		s := before[l.Key()]
 		if s == nil {
-			s = &enforced{}
+			// What changes before the beacon watches is its first baseline: look once more when it does.
+			s = &enforced{pending: true, next: time.Now().Add(armed)}
 		}
 		s.low = l
 		var err error
@@ -106,6 +108,7 @@ func (e *enforcer) set(low job.LowState) {
 		e.states[l.Key()] = s
 	}
 	e.index()
+	notify(e.wake)
 }
 
 // index finds states by the tags of beacons' events, and says what is to be watched. The caller holds mu.
@@ -156,8 +159,9 @@ func (e *enforcer) watched() []beacons.Watch {
 	return e.watches
 }
 
-// drifted takes note of a beacon's event: tag is its tail, behind the minion's name.
-func (e *enforcer) drifted(tag string, cause event.ID, now time.Time) {
+// noticed takes note of a beacon's event: tag is its tail, behind the minion's name. What is as Brine made it matters only to a
+// state that was out of line: it may be right again.
+func (e *enforcer) noticed(tag string, own bool, cause event.ID, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	hit := e.byTag[tag]
@@ -167,6 +171,11 @@ func (e *enforcer) drifted(tag string, cause event.ID, now time.Time) {
 		}
 	}
 	for _, s := range hit {
+		if own {
+			s.pending = s.pending || s.drifted
+			notify(e.wake)
+			continue
+		}
 		s.pending = true
 		if len(s.causes) < event.MaxCauses {
 			s.causes = append(s.causes, cause)

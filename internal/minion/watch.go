@@ -118,15 +118,14 @@ func (m *Minion) signal(ctx context.Context, name, bucket string, signals []beac
 		}
 		tx.Events = append(tx.Events, e)
 	}
-	first, err := m.commit(ctx, tx)
+	first, err := m.commit(tx)
 	if err != nil {
 		return err
 	}
 	inc := m.outbox.State().Inc
 	for i, e := range tx.Events {
-		if !e.Own {
-			m.enforcer.drifted(e.Tag[len(m.cfg.prefix()):], event.ID{Origin: m.cfg.ID, Inc: inc, Seq: first + uint64(i)}, time.Now())
-		}
+		id := event.ID{Origin: m.cfg.ID, Inc: inc, Seq: first + uint64(i)}
+		m.enforcer.noticed(e.Tag[len(m.cfg.prefix()):], e.Own, id, time.Now())
 	}
 	return nil
 }
