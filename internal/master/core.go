@@ -45,6 +45,7 @@ type Recovered struct {
 	Jobs       []job.Job // the open ones, oldest first
 	Registry   *identity.Registry
 	Minions    []MinionInfo
+	Drifts     []DriftRecord
 }
 
 // Core is the master's side of the protocol, and everything that decides. It is driven by Step alone and has no
@@ -80,6 +81,7 @@ type minion struct {
 	gap     gap // the last one told
 	session *session
 	queue   queue
+	drift   drifts
 }
 
 // gap is a hole that was told, so that it is not told with each new session.
@@ -118,6 +120,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 			m.setInfo(info)
 		}
 	}
+	c.recoverDrift(r.Drifts)
 	for _, hw := range r.HighWaters {
 		c.minion(hw.Minion).marks[hw.Inc] = hw
 	}

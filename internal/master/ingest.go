@@ -78,6 +78,7 @@ func (c *Core) take(s *session, it *Item) {
 	if isResult(&e) {
 		c.result(s, &e)
 	}
+	c.drift(s.minion, &e)
 }
 
 // rejectedData is the data of brine/minion/<id>/rejected.

@@ -78,6 +78,7 @@ func (c *Core) apply(changes []identity.Change) {
 		case identity.KindDeleted, identity.KindRejected:
 			if m := c.minions[ch.Record.ID]; m != nil && m.key == ch.Record.Key {
 				m.key = ""
+				c.forgetDrift(m)
 				shut = append(shut, ch.Record.ID)
 			}
 		}

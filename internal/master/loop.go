@@ -30,6 +30,9 @@ func (m *Master) decide(ctx context.Context) error {
 	defer timer.Stop()
 	next := m.newCommit()
 	m.step(ctx, next, Started{})
+	if first, last := m.store.Lost(); last > 0 { // the first commit moves past them, so that it is told once
+		m.step(ctx, next, Note{Tag: "brine/master/lost", Data: lostData{First: first, Last: last}})
+	}
 	next.after, next.inputs, m.early = append(m.early, next.after...), next.inputs+1, nil
 	for {
 		var out chan *commit
@@ -61,6 +64,12 @@ func (m *Master) decide(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// lostData is the data of brine/master/lost: positions at the end of the log that had been synced and were gone at the start.
+type lostData struct {
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
 }
 
 func (m *Master) newCommit() *commit { return &commit{batch: m.store.NewBatch()} }
@@ -127,6 +136,8 @@ func (m *Master) stage(c *commit, out Output) bool {
 			break
 		}
 		b.PutRecord(bucketMinions, out.Minion.ID, blob)
+	case PutDrift:
+		m.putDrift(b, out)
 	case Cursor:
 		b.SetCursor(out.Pos)
 	default:

@@ -155,6 +155,11 @@ type (
 	PutKey     struct{ Change identity.Change }
 	PutMinion  struct{ Minion MinionInfo }
 	Cursor     struct{ Pos uint64 }
+	// PutDrift keeps what is known of an enforced state under a key of its minion's; nil deletes it.
+	PutDrift struct {
+		Minion, Key string
+		Record      *DriftRecord
+	}
 )
 
 // What acts.
@@ -203,6 +208,7 @@ func (PutReactor) output() {}
 func (PutKey) output()     {}
 func (PutMinion) output()  {}
 func (Cursor) output()     {}
+func (PutDrift) output()   {}
 func (Send) output()       {}
 func (Serve) output()      {}
 func (Hangup) output()     {}

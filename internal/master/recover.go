@@ -52,6 +52,7 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 	}); err != nil {
 		return fmt.Errorf("minions: %w", err)
 	}
+	r.Drifts = m.recoverDrifts()
 	if err := m.store.Reactor(func(key string, value []byte) error { return reactor.Restore(key, value) }); err != nil {
 		return fmt.Errorf("the rules' state: %w", err)
 	}

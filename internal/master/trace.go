@@ -62,7 +62,7 @@ func (m *Master) trace(e event.Event, seen map[event.ID]bool, left *int) (*Trace
 		}
 	}
 	effects, err := m.store.Effects(e.ID)
-	if err != nil {
+	if t.Cut = errors.Is(err, eventlog.ErrMore); err != nil && !t.Cut {
 		return nil, err
 	}
 	for _, pos := range effects {

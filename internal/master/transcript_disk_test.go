@@ -23,12 +23,14 @@ type disk struct {
 	keys    map[identity.Fingerprint]identity.Record
 	tokens  map[string]identity.Token
 	minions map[string]MinionInfo
+	drifts  map[[2]string]DriftRecord
 }
 
 func newDisk() disk {
 	return disk{
 		marks: map[string]map[event.Incarnation]HighWater{}, jobs: map[jobKey]job.Job{}, state: map[string][]byte{},
 		keys: map[identity.Fingerprint]identity.Record{}, tokens: map[string]identity.Token{}, minions: map[string]MinionInfo{},
+		drifts: map[[2]string]DriftRecord{},
 	}
 }
 
@@ -39,7 +41,7 @@ func (d disk) clone() disk {
 	}
 	d.marks, d.events, d.order = marks, slices.Clone(d.events), slices.Clone(d.order)
 	d.jobs, d.state, d.keys = maps.Clone(d.jobs), maps.Clone(d.state), maps.Clone(d.keys)
-	d.tokens, d.minions = maps.Clone(d.tokens), maps.Clone(d.minions)
+	d.tokens, d.minions, d.drifts = maps.Clone(d.tokens), maps.Clone(d.minions), maps.Clone(d.drifts)
 	return d
 }
 
@@ -78,6 +80,10 @@ func (d *disk) store(t *testing.T, out Output) {
 		d.putKey(out.Change)
 	case PutMinion:
 		d.minions[out.Minion.ID] = out.Minion
+	case PutDrift:
+		if delete(d.drifts, [2]string{out.Minion, out.Key}); out.Record != nil {
+			d.drifts[[2]string{out.Minion, out.Key}] = *out.Record
+		}
 	case Cursor:
 		if out.Pos < d.cursor {
 			t.Errorf("the cursor goes back from %d to %d", d.cursor, out.Pos)
@@ -138,5 +144,6 @@ func (d *disk) recovered(t *testing.T, life uint64) Recovered {
 		}
 	}
 	r.Minions = slices.Collect(maps.Values(d.minions))
+	r.Drifts = slices.Collect(maps.Values(d.drifts))
 	return r
 }

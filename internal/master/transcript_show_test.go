@@ -83,6 +83,11 @@ func (p *player) show(out Output) string {
 		add("key %s %s %s", out.Change.Kind, out.Change.Record.ID, out.Change.Record.Key)
 	case PutMinion:
 		add("minion %s online=%v", out.Minion.ID, out.Minion.Online)
+	case PutDrift:
+		add("drift %s %s", out.Minion, out.Key)
+		if out.Record != nil {
+			add(" %s since %s, corrected %d times", out.Record.Status, p.since(out.Record.Since), out.Record.Corrected)
+		}
 	case Cursor:
 		add("cursor %d", out.Pos)
 	case Send:
