@@ -53,6 +53,7 @@ type Minion struct {
 	modules []beacons.Module
 
 	inputs chan Input
+	stop   chan struct{} // closed when the core no longer listens
 	core   *Core
 	conn   connection
 	depths depths
@@ -69,7 +70,7 @@ func New(opt Options) (*Minion, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	m := &Minion{cfg: c, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs)}
+	m := &Minion{cfg: c, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs), stop: make(chan struct{})}
 	var err error
 	if m.key, err = identity.LoadOrCreate(filepath.Join(c.DataDir, "minion.key")); err != nil {
 		return nil, err
@@ -103,6 +104,7 @@ func (m *Minion) Run(ctx context.Context) error {
 	m.log.Info("minion starts", "id", m.cfg.ID, "key", m.key.Fingerprint(), "master", m.cfg.Master.String())
 
 	g, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() { close(m.stop) })
 	g.Go(func() error { return m.loop(ctx, g) })
 	g.Go(func() error { return m.announce(ctx) })
 	g.Go(func() error { return m.enforcer.run(ctx) })
@@ -124,28 +126,32 @@ func (m *Minion) announce(ctx context.Context) error {
 }
 
 // Fire makes an event of a program on this host durable and gives its id.
-func (m *Minion) Fire(ctx context.Context, tag string, data event.Data, by string) (event.ID, error) {
+func (m *Minion) Fire(_ context.Context, tag string, data event.Data, by string) (event.ID, error) {
 	if err := event.CheckTag(tag); err != nil {
 		return event.ID{}, err
 	}
 	if event.IsReserved(tag) {
 		return event.ID{}, fmt.Errorf("tag %q: below %s only Brine's own code fires", tag, event.Reserved)
 	}
-	seq, err := m.commit(ctx, outbox.Tx{Events: []wire.Event{{Tag: tag, Data: data, By: by}}})
+	seq, err := m.commit(outbox.Tx{Events: []wire.Event{{Tag: tag, Data: data, By: by}}})
 	if err != nil {
 		return event.ID{}, err
 	}
 	return event.ID{Origin: m.cfg.ID, Inc: m.outbox.State().Inc, Seq: seq}, nil
 }
 
-// commit makes a transaction durable and tells the core of its events.
-func (m *Minion) commit(ctx context.Context, tx outbox.Tx) (first uint64, err error) {
+// commit makes a transaction durable and tells the core of its events. They are durable even when whoever asked is gone
+// meanwhile: so no context of the asker's keeps the core from hearing of them, or they would lie there until the next one.
+func (m *Minion) commit(tx outbox.Tx) (first uint64, err error) {
 	first, err = m.outbox.Commit(tx)
 	if err != nil {
 		return 0, err
 	}
 	if n := uint64(len(tx.Events)); n > 0 {
-		m.input(ctx, Appended{Next: first + n})
+		select {
+		case m.inputs <- Appended{Next: first + n}:
+		case <-m.stop:
+		}
 	}
 	return first, nil
 }
@@ -153,7 +159,7 @@ func (m *Minion) commit(ctx context.Context, tx outbox.Tx) (first uint64, err er
 // commitAll is commit, but waits for room instead of failing: what it is for has happened and must be told.
 func (m *Minion) commitAll(ctx context.Context, tx outbox.Tx) (first uint64, err error) {
 	for told := false; ; told = true {
-		first, err = m.commit(ctx, tx)
+		first, err = m.commit(tx)
 		if !errors.Is(err, outbox.ErrFull) {
 			return first, err
 		}
