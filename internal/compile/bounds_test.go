@@ -50,7 +50,8 @@ func TestNewRefusesAModuleTwice(t *testing.T) {
 // The real module, through its own sample.
 func TestFileSample(t *testing.T) {
 	m := file.Module()
-	c, err := New(Options{FileRoots: []string{tree(t, map[string]string{"s.sls": m.Sample, "motd": "welcome\n"})}, Modules: []states.Module{m}})
+	c, err := New(Options{FileRoots: []string{tree(t, map[string]string{"s.sls": m.Sample, "motd": "welcome\n",
+		"sudoers": "x", "optional.conf": "y", "site/index.html": "z", "site/a/b": "b"})}, Modules: []states.Module{m}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,7 @@ func (c *Compiler) Compile(ctx context.Context, minion string, grains map[string
 		r.load(n)
 	}
 	r.declare()
+	r.gather()
 	requires := r.requisites()
 	order := r.order(requires)
 	if err := ctx.Err(); err != nil {

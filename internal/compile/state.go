@@ -19,6 +19,7 @@ type state struct {
 	decl *decl
 	sls  *slsFile
 	low  job.Low
+	st   states.State
 }
 
 // fault is one at a node of the state's, with its id.
@@ -106,6 +107,8 @@ func (r *run) makeOne(s *slsFile, d *decl, st states.State, name *config.Node) {
 	low := job.Low{Enforce: enforce, ID: d.id.Text(), SLS: s.name, Fun: d.module + "." + d.function, Name: name.Text()}
 	if len(faults) == 0 {
 		low.Content, faults = r.sources(d, st)
+		more, bad := r.trees(d, st)
+		low.Content, faults = together(low.Content, more), append(faults, bad...)
 	}
 	if len(faults) == 0 {
 		data, err := event.Encode(st)
@@ -118,7 +121,7 @@ func (r *run) makeOne(s *slsFile, d *decl, st states.State, name *config.Node) {
 		f.Msg = "state \"" + d.id.Text() + "\": " + f.Msg
 		r.fault(f)
 	}
-	r.states = append(r.states, &state{d, s, low})
+	r.states = append(r.states, &state{d, s, low, st})
 }
 
 // enforced reads enforce: true, warn or false.
@@ -150,12 +153,7 @@ func (r *run) sources(d *decl, st states.State) (content []job.Content, faults c
 		return nil, nil
 	}
 	for _, src := range sourced.Sources() {
-		at := d.fun
-		for _, p := range d.args.Pairs() {
-			if p.Value.Text() == src.URL {
-				at = p.Value
-			}
-		}
+		at := d.sourceNode(src.URL)
 		rel, err := sourcePath(src.URL)
 		if err != nil {
 			faults = append(faults, at.Fault("source %q: %s", src.URL, err))
@@ -169,6 +167,12 @@ func (r *run) sources(d *decl, st states.State) (content []job.Content, faults c
 			faults = append(faults, at.Fault("source %q: %s", src.URL, err))
 		default:
 			src.Hash, src.Size = c.Hash, c.Size
+			if src.WithMode {
+				src.Mode, err = r.roots.modeOf(rel)
+				if err != nil {
+					faults = append(faults, at.Fault("source %q: %s", src.URL, err))
+				}
+			}
 			if !slices.Contains(content, c) {
 				content = append(content, c)
 			}

@@ -3,6 +3,8 @@ package converge
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,27 +26,39 @@ const (
 	DefaultQuarantineFiles = 1024
 )
 
-// Kept describes one file in the quarantine. It stands beside it as HASH.json.
+// Kept describes one file in the quarantine. It stands as JSON beside the content.
 type Kept struct {
-	Target string      `json:"target"` // where it stood
-	SHA256 string      `json:"sha256"`
-	Size   int64       `json:"size"` // bytes
-	Mode   fs.FileMode `json:"mode"`
-	UID    int         `json:"uid"`
-	GID    int         `json:"gid"`
-	When   time.Time   `json:"when"`
-	Link   string      `json:"link,omitempty"` // where it pointed, of a symlink; its content is empty then
+	Target   string      `json:"target"` // where it stood
+	SHA256   string      `json:"sha256"`
+	Size     int64       `json:"size"` // bytes
+	Mode     fs.FileMode `json:"mode"`
+	UID      int         `json:"uid"`
+	GID      int         `json:"gid"`
+	When     time.Time   `json:"when"`
+	Link     string      `json:"link,omitempty"`     // where it pointed, of a symlink; its content is empty then
+	Replaced bool        `json:"replaced,omitempty"` // a state meant to replace it; otherwise it came in between
 }
 
-// Quarantine is a folder that keeps what Brine's writes pushed aside although nobody had seen it, by hash. The oldest
-// goes when one of its bounds is reached. It may be used from several goroutines.
+// file is the name of the description: one for each target that has held the content.
+func (k Kept) file() string {
+	sum := sha256.Sum256([]byte(k.Target))
+	return k.SHA256 + "-" + hex.EncodeToString(sum[:8]) + ".json"
+}
+
+// Quarantine is a folder that keeps what Brine's writes pushed aside or replaced, by hash. The oldest goes when one of its bounds is
+// reached. It may be used from several goroutines; no two processes may have it open.
 type Quarantine struct {
 	dir      string
 	maxBytes int64
 	maxFiles int
 	now      func() time.Time
-	mu       sync.Mutex
+
+	mu   sync.Mutex
+	kept []Kept // the oldest first
 }
+
+// errNothingToKeep is returned for what holds nothing, such as a pipe or a folder.
+var errNothingToKeep = errors.New("it is neither a file nor a symlink, so there is nothing to keep")
 
 // OpenQuarantine opens or makes the folder. Bounds of zero are the defaults; now may be nil.
 func OpenQuarantine(dir string, maxBytes int64, maxFiles int, now func() time.Time) (*Quarantine, error) {
@@ -60,11 +74,52 @@ func OpenQuarantine(dir string, maxBytes int64, maxFiles int, now func() time.Ti
 	if err := privateDir(dir); err != nil {
 		return nil, fmt.Errorf("quarantine: %w", err)
 	}
-	return &Quarantine{dir: dir, maxBytes: maxBytes, maxFiles: maxFiles, now: now}, nil
+	q := &Quarantine{dir: dir, maxBytes: maxBytes, maxFiles: maxFiles, now: now}
+	if err := q.load(); err != nil {
+		return nil, fmt.Errorf("quarantine: %w", err)
+	}
+	return q, nil
 }
 
-// Keep copies the file or symlink at path below root, which stood at target. One larger than the whole quarantine is not kept.
+// load reads the descriptions, and removes what no description names: the rest of a crash.
+func (q *Quarantine) load() error {
+	entries, err := os.ReadDir(q.dir)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(q.dir, e.Name()))
+		var k Kept
+		if !strings.HasSuffix(e.Name(), ".json") || err != nil || json.Unmarshal(text, &k) != nil || !isHash(k.SHA256) || k.file() != e.Name() {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(q.dir, k.SHA256)); err == nil {
+			named[k.SHA256], named[e.Name()] = true, true
+			q.kept = append(q.kept, k)
+		}
+	}
+	for _, e := range entries {
+		if !named[e.Name()] {
+			_ = os.Remove(filepath.Join(q.dir, e.Name())) // what stays takes room, and does no harm
+		}
+	}
+	slices.SortFunc(q.kept, func(a, b Kept) int { return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.SHA256, b.SHA256)) })
+	return nil
+}
+
+// Keep copies the file or symlink at path below root, which stood at target and came there unseen. One larger than the whole
+// quarantine is not kept.
 func (q *Quarantine) Keep(root, target, path string) (Kept, error) {
+	return q.keep(root, path, Kept{Target: target}, q.maxBytes, true)
+}
+
+// KeepReplaced copies what a state replaces on purpose, up to a size in bytes. Unless lasting is set a power loss may lose it.
+func (q *Quarantine) KeepReplaced(root, target, path string, maxBytes int64, lasting bool) (Kept, error) {
+	return q.keep(root, path, Kept{Target: target, Replaced: true}, min(maxBytes, q.maxBytes), lasting)
+}
+
+func (q *Quarantine) keep(root, path string, k Kept, maxBytes int64, lasting bool) (Kept, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	dir, name, err := hostfs.Parent(root, path, false)
@@ -72,33 +127,33 @@ func (q *Quarantine) Keep(root, target, path string) (Kept, error) {
 		return Kept{}, err
 	}
 	defer dir.Close()
-	ctx := context.Background() // the bound on bytes bounds the time
-	i, err := dir.Look(ctx, name, false)
+	i, err := dir.Look(context.Background(), name, false) // the bound on bytes bounds the time
 	if err != nil {
 		return Kept{}, err
 	}
-	k := Kept{Target: target, Size: i.Size, Mode: i.Mode, UID: i.UID, GID: i.GID, Link: i.Target, When: q.now()}
-	if i.Mode.Type() == fs.ModeSymlink {
-		k.SHA256, err = hostfs.Hash(ctx, strings.NewReader(i.Target))
-		k.Size = 0
-		if err == nil {
-			err = q.store(&k, strings.NewReader(""))
+	k.Size, k.Mode, k.UID, k.GID, k.Link, k.When = i.Size, i.Mode, i.UID, i.GID, i.Target, q.now()
+	switch {
+	case i.Mode.Type() == fs.ModeSymlink:
+		if k.SHA256, err = hostfs.Hash(context.Background(), strings.NewReader(i.Target)); err == nil {
+			err = q.store(&k, strings.NewReader(""), lasting)
 		}
 		return k, err
-	}
-	if i.Size > q.maxBytes {
-		return Kept{}, fmt.Errorf("it has %d bytes, more than the quarantine may hold (%d)", i.Size, q.maxBytes)
+	case !i.IsRegular():
+		return Kept{}, errNothingToKeep
+	case i.Size > maxBytes:
+		return Kept{}, fmt.Errorf("it has %d bytes; at most %d are kept", i.Size, maxBytes)
 	}
 	f, _, err := dir.Open(name)
 	if err != nil {
 		return Kept{}, err
 	}
 	defer f.Close()
-	return k, q.store(&k, f)
+	err = q.store(&k, f, lasting)
+	return k, err
 }
 
 // store writes content and description; hash and size are taken from what was read, unless the hash is known.
-func (q *Quarantine) store(k *Kept, content io.Reader) error {
+func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
 	tmp, err := os.CreateTemp(q.dir, ".new-*")
 	if err != nil {
 		return err
@@ -119,40 +174,29 @@ func (q *Quarantine) store(k *Kept, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := q.makeRoom(k.Size); err != nil {
+	if err := q.makeRoom(*k); err != nil {
 		return err
 	}
-	if err := tmp.Sync(); err != nil {
+	if lasting {
+		if err := tmp.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(tmp.Name(), filepath.Join(q.dir, k.SHA256)); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(q.dir, k.SHA256+".json"), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(q.dir, k.file()), text, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), filepath.Join(q.dir, k.SHA256))
+	q.kept = append(q.kept, *k)
+	return nil
 }
 
 // List is what is kept, the oldest first.
 func (q *Quarantine) List() ([]Kept, error) {
-	names, err := filepath.Glob(filepath.Join(q.dir, "*.json"))
-	if err != nil {
-		return nil, err
-	}
-	var kept []Kept
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		var k Kept
-		if json.Unmarshal(text, &k) == nil && isHash(k.SHA256) {
-			kept = append(kept, k)
-		}
-	}
-	slices.SortFunc(kept, func(a, b Kept) int { return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.SHA256, b.SHA256)) })
-	return kept, nil
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.kept), nil
 }
 
 // Open reads what is kept under a hash.
@@ -163,23 +207,39 @@ func (q *Quarantine) Open(hash string) (io.ReadCloser, error) {
 	return os.Open(filepath.Join(q.dir, hash))
 }
 
-func (q *Quarantine) makeRoom(need int64) error {
-	kept, err := q.List()
-	if err != nil {
-		return err
+// makeRoom lets the oldest go until there is room for one more. What the same target held before with the same content is that one.
+func (q *Quarantine) makeRoom(more Kept) error {
+	for i, k := range q.kept {
+		if k.file() == more.file() {
+			q.kept = slices.Delete(q.kept, i, i+1)
+			break
+		}
 	}
-	var bytes int64
-	for _, k := range kept {
-		bytes += k.Size
-	}
-	for len(kept) > 0 && (bytes+need > q.maxBytes || len(kept) >= q.maxFiles) {
-		for _, name := range []string{kept[0].SHA256, kept[0].SHA256 + ".json"} {
+	for len(q.kept) > 0 && (q.bytes(more) > q.maxBytes || len(q.kept) >= q.maxFiles) {
+		oldest := q.kept[0]
+		q.kept = q.kept[1:]
+		names := []string{oldest.file()}
+		if !slices.ContainsFunc(q.kept, func(k Kept) bool { return k.SHA256 == oldest.SHA256 }) {
+			names = append(names, oldest.SHA256)
+		}
+		for _, name := range names {
 			if err := os.Remove(filepath.Join(q.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
-		bytes -= kept[0].Size
-		kept = kept[1:]
 	}
 	return nil
+}
+
+// bytes is what is kept, and one more, each content counted once.
+func (q *Quarantine) bytes(more Kept) int64 {
+	sizes := map[string]int64{more.SHA256: more.Size}
+	total := more.Size
+	for _, k := range q.kept {
+		if _, counted := sizes[k.SHA256]; !counted {
+			sizes[k.SHA256] = k.Size
+			total += k.Size
+		}
+	}
+	return total
 }

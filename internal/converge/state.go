@@ -20,8 +20,15 @@ type attempt struct {
 	low     job.Low
 	state   states.State
 	res     *job.StateResult
-	written []string // paths announced by Apply
-	notes   []string // added to the comment
+	ctx     context.Context
+	written []announced // by Apply
+	notes   []string    // added to the comment
+}
+
+// announced is what Apply said it would make of a path.
+type announced struct {
+	path string
+	e    states.Expected
 }
 
 // state runs one state and fills in its result. A panic in a module is a failure of its state alone.
@@ -32,7 +39,7 @@ func (r *run) state(ctx context.Context, l job.Low, res *job.StateResult) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it took longer than %s", timeout))
 	defer cancel()
-	a := &attempt{run: r, low: l, res: res}
+	a := &attempt{run: r, low: l, res: res, ctx: ctx}
 	defer func() {
 		if p := recover(); p != nil {
 			r.Log.Error("state panicked", "state", l.Key(), "panic", p, "stack", string(debug.Stack()))
@@ -139,6 +146,8 @@ func (a *attempt) env() states.Env {
 		Expect:    a.expect,
 		Planned:   a.plannedFor,
 		Displaced: a.displaced,
+		Replaced:  a.replaced,
+		Allowed:   a.allowed,
 	}
 }
 
@@ -161,7 +170,7 @@ func (a *attempt) expect(path string, e states.Expected) {
 	if a.Expectations == nil {
 		return
 	}
-	a.written = append(a.written, path)
+	a.written = append(a.written, announced{path, e})
 	a.Expectations.Announce(path, beacons.Expected{Absent: e.Absent, SHA256: e.SHA256, Mode: e.Mode, UID: e.UID, GID: e.GID,
 		Cause: a.cause.String(), State: a.low.Key()})
 }

@@ -59,16 +59,19 @@ func (a *attempt) check(ctx context.Context, env states.Env) (changes states.Cha
 	return changes, err
 }
 
-// apply is the module's Apply. When it fails or panics, what it announced has not come to pass, and a beacon must not take what
-// it finds there for Brine's own doing.
+// apply is the module's Apply. When it fails or panics, some of what it announced has not come to pass, and a beacon must not
+// take what it finds there for Brine's own doing.
 func (a *attempt) apply(ctx context.Context, env states.Env, changes states.Changes) error {
 	done := false
+	a.written = nil
 	defer func() {
 		if a.Expectations == nil || done {
 			return
 		}
-		for _, p := range a.written {
-			a.Expectations.Forget(p)
+		for _, w := range a.written {
+			if !a.cameToPass(w.e, w.path) {
+				a.Expectations.Forget(w.path)
+			}
 		}
 	}()
 	err := a.undamaged(ctx, func() error { return a.state.Apply(ctx, env, changes) })

@@ -90,8 +90,11 @@ func is(b *bool, otherwise bool) bool {
 // checkModes says which of several mode arguments is wrong; they come as name and value in turns.
 func checkModes(pairs ...string) error {
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if _, _, err := parseMode(pairs[i+1]); err != nil {
+		switch _, _, err := parseMode(pairs[i+1]); {
+		case err != nil && pairs[i] != "mode":
 			return fmt.Errorf("%s: %w", pairs[i], err)
+		case err != nil:
+			return err
 		}
 	}
 	return nil
