@@ -57,7 +57,7 @@ type Job struct {
 	Created  time.Time  `json:"created"`
 	Deadline time.Time  `json:"deadline"`
 	Status   Status     `json:"status"`
-	Attempt  int        `json:"attempt"` // from 1, counted when it is sent anew after a failure
+	Attempt  int        `json:"attempt"` // from 1; each decision that joined it while it waited counts too
 	Updated  time.Time  `json:"updated"`
 	New      event.ID   `json:"new"`              // the event brine/job/<jid>/new
 	Ret      event.ID   `json:"ret"`              // the event that carried the result

@@ -188,7 +188,7 @@ func (c *Core) compileAgain(j *openJob) {
 func (c *Core) hand(m *minion, j *openJob) {
 	s := m.session
 	j.stage, j.Status = sent, job.Sent
-	j.Attempt = max(j.Attempt, 1)
+	j.Attempt = j.attempt()
 	j.Error = ""
 	c.put(j)
 	if j.low != nil {
@@ -203,9 +203,13 @@ func (c *Core) hand(m *minion, j *openJob) {
 	c.emit(Send{Conn: s.conn, Msg: j.message(c.now)})
 }
 
+// attempt is the number under which a job is handed over. Each decision that has joined it counts as one more: the minion may have
+// done the job without them, for a log that was lost since and put back from a backup.
+func (j *openJob) attempt() int { return min(max(j.Attempt, 1+j.Merged), wire.MaxAttempt) }
+
 func (j *openJob) message(now time.Time) *wire.Job {
 	return &wire.Job{
-		JID: j.JID, Attempt: max(j.Attempt, 1), Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(now), 0),
+		JID: j.JID, Attempt: j.attempt(), Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(now), 0),
 		Rule: j.Rule, Cause: j.New, Depth: j.Depth + 1, Low: j.low,
 	}
 }

@@ -4,135 +4,156 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"brine/internal/event"
-	"brine/internal/wire"
+	"brine/internal/job"
+	"brine/internal/master"
 )
-
-// oracle knows what was promised, from outside.
-type oracle struct {
-	events   map[string]string          // accepted by an outbox, by name: the minion
-	shaky    map[string]bool            // accepted by a disk that was put back since: it may be gone, or come twice
-	acked    uint64                     // acknowledgements sent
-	runs     map[[2]string]int          // starts of a job, by minion and jid
-	finished map[[2]string]int          // commits of a finish
-	attempts map[[2]string]map[int]bool // attempts whose finish is on the minion's present disk
-	broken   []string
-}
-
-func newOracle() oracle {
-	return oracle{events: map[string]string{}, shaky: map[string]bool{}, runs: map[[2]string]int{},
-		finished: map[[2]string]int{}, attempts: map[[2]string]map[int]bool{}}
-}
-
-func (o *oracle) accepted(minion, name string) { o.events[name] = minion }
-
-// restored says that a minion's disk is an old one from now on.
-func (o *oracle) restored(minion string) {
-	for name, m := range o.events {
-		if m == minion {
-			o.shaky[name] = true
-		}
-	}
-	for k := range o.attempts {
-		if k[0] == minion {
-			delete(o.attempts, k)
-		}
-	}
-}
-
-// acknowledged checks G2: what is acknowledged is in the log.
-func (o *oracle) acknowledged(n *masterNode, c *conn, a *wire.Ack) {
-	if c == nil {
-		return
-	}
-	o.acked++
-	var high uint64 // of whatever incarnation: the minion may have taken a new one meanwhile
-	for _, mark := range n.disk.marks[c.key.minion] {
-		high = max(high, mark.Seq)
-	}
-	if a.UpTo > high && high > 0 {
-		o.broken = append(o.broken, fmt.Sprintf("G2: %s was acknowledged up to %d, and the log holds %d", c.key.minion, a.UpTo, high))
-	}
-}
-
-// began checks G4: a job whose finish is committed is not started again under the same attempt.
-func (o *oracle) began(m *minionNode, j *wire.Job) {
-	k := [2]string{m.id, j.JID}
-	o.runs[k]++
-	if o.attempts[k][j.Attempt] {
-		o.broken = append(o.broken, fmt.Sprintf("G4: %s started job %s attempt %d again after its finish was committed", m.id, j.JID, j.Attempt))
-	}
-}
-
-func (o *oracle) finishedJob(m *minionNode, j *wire.Job) {
-	k := [2]string{m.id, j.JID}
-	o.finished[k]++
-	if o.attempts[k] == nil {
-		o.attempts[k] = map[int]bool{}
-	}
-	o.attempts[k][j.Attempt] = true
-}
 
 // check says which promises were broken, now that everything has had time to come right.
 func (w *World) check() error {
-	o := &w.oracle
-	broken := o.broken
-	seen := map[string]int{}
-	ids := map[event.ID]bool{}
-	for i, e := range w.master.disk.events {
-		if ids[e.ID] {
-			broken = append(broken, fmt.Sprintf("G3: event %s stands in the log twice", e.ID))
-		}
-		ids[e.ID] = true
-		if i > 0 && e.Received.Before(w.master.disk.events[i-1].Received) {
-			broken = append(broken, fmt.Sprintf("received decreases at position %d", e.Pos))
-		}
-		var d struct {
-			Name string `json:"name"`
-		}
-		if strings.HasPrefix(e.Tag, "work/") && e.Data.Decode(&d) == nil {
-			seen[d.Name]++
-		}
-	}
-	for name := range o.events {
-		switch n := seen[name]; {
-		case n == 0 && !o.shaky[name]:
-			broken = append(broken, fmt.Sprintf("G1: event %s was accepted and never reached the log", name))
-		case n > 1 && !o.shaky[name]:
-			broken = append(broken, fmt.Sprintf("G3: event %s stands in the log %d times", name, n))
-		}
-	}
+	broken := append(w.oracle.broken, w.checkLog()...)
+	broken = append(broken, w.checkEvents()...)
+	broken = append(broken, w.checkGaps()...)
 	broken = append(broken, w.checkJobs()...)
+	broken = append(broken, w.checkLevel()...)
 	if len(broken) == 0 {
 		return nil
 	}
-	broken = append(broken, fmt.Sprintf("%d events in the log, %d acknowledgements", len(w.master.disk.events), o.acked))
+	broken = append(broken, fmt.Sprintf("%d events in the log, %d acknowledgements", len(w.master.disk.events), w.oracle.acked))
 	return errors.New(strings.Join(broken, "\n"))
 }
 
-// checkJobs checks that every decision was carried out: no job is left open, and each that succeeded was run.
-func (w *World) checkJobs() (broken []string) {
-	d := &w.master.disk
-	for pos, verdicts := range d.verdicts {
-		for _, v := range verdicts {
-			if len(v.Decisions) > 0 && len(v.Jobs)+len(v.Merged) == 0 {
-				broken = append(broken, fmt.Sprintf("G4: the decision at %d came to nothing", pos))
-			}
+// checkLog: each event stands there once, received never decreases, nobody but accepted minions has sent one, chains end, and what a
+// minion may not fire is not there.
+func (w *World) checkLog() (broken []string) {
+	ids := map[event.ID]bool{}
+	var last time.Time
+	for _, e := range w.master.disk.events {
+		switch {
+		case ids[e.ID]:
+			broken = append(broken, fmt.Sprintf("G3: event %s stands in the log twice", e.ID))
+		case e.Received.Before(last):
+			broken = append(broken, fmt.Sprintf("received decreases at position %d", e.Pos))
+		case e.Minion == intruder:
+			broken = append(broken, fmt.Sprintf("the intruder's event stands at position %d", e.Pos))
+		case e.Depth > event.MaxDepth+1: // what comes of the last job
+			broken = append(broken, fmt.Sprintf("G7: the event at position %d has depth %d", e.Pos, e.Depth))
+		case strings.Contains(e.Tag, "somebody-else"):
+			broken = append(broken, fmt.Sprintf("an event that nobody may fire stands at position %d", e.Pos))
 		}
+		ids[e.ID], last = true, e.Received
 	}
-	for _, e := range d.events {
-		if strings.HasPrefix(e.Tag, "work/") && d.verdicts[e.Pos] == nil {
-			broken = append(broken, fmt.Sprintf("the rules have not seen the event at %d", e.Pos))
-		}
+	if c := w.master.disk.cursor; c != uint64(len(w.master.disk.events)) {
+		broken = append(broken, fmt.Sprintf("the rules have seen %d of %d events", c, len(w.master.disk.events)))
 	}
-	for k, j := range d.jobs {
-		if j.Status.Open() {
-			broken = append(broken, fmt.Sprintf("G4: job %s for %s is still %s", j.JID, j.Target, j.Status))
-		}
-		if j.Status == "succeeded" && w.oracle.runs[[2]string{k[1], k[0]}] == 0 {
-			broken = append(broken, fmt.Sprintf("G4: job %s for %s succeeded without a run", j.JID, j.Target))
+	return broken
+}
+
+// checkEvents: what an outbox has accepted is in the log, once.
+func (w *World) checkEvents() (broken []string) {
+	o, seen := &w.oracle, w.master.disk.names()
+	for name, id := range o.events {
+		switch n := seen[name]; {
+		case id == intruder:
+		case n == 0 && !o.lost[name]:
+			broken = append(broken, fmt.Sprintf("G1, G2: event %s was accepted and is not in the log", name))
+		case n > 1 && !o.twice[name]:
+			broken = append(broken, fmt.Sprintf("G3: event %s stands in the log %d times", name, n))
 		}
 	}
 	return broken
 }
+
+// checkGaps: a gap is told when the master has forgotten something, and only then.
+func (w *World) checkGaps() (broken []string) {
+	told := map[string]bool{}
+	for _, e := range w.master.disk.events {
+		if id, ok := strings.CutPrefix(e.Tag, "brine/gap/"); ok {
+			told[id] = true
+			if w.opt.Backup == 0 {
+				broken = append(broken, fmt.Sprintf("a gap of %s is told, and nothing was lost", id))
+			}
+		}
+	}
+	seen := w.master.disk.names()
+	for name, id := range w.oracle.events {
+		if w.opt.Snapshot == 0 && w.opt.Clones == 0 && seen[name] == 0 && id != intruder && !told[id] {
+			broken = append(broken, fmt.Sprintf("event %s is gone, and no gap tells it", name))
+		}
+	}
+	return broken
+}
+
+// checkJobs: every decision was carried out, no job is left open, and each that succeeded was run.
+func (w *World) checkJobs() (broken []string) {
+	d := &w.master.disk
+	for pos, verdicts := range d.verdicts {
+		for _, v := range verdicts {
+			if len(v.Decisions) > 0 && len(v.Jobs)+len(v.Merged)+len(v.Fired) == 0 && !strings.Contains(v.Why, "for nobody") {
+				broken = append(broken, fmt.Sprintf("G4: the decision at %d came to nothing", pos))
+			}
+		}
+	}
+	for i := range d.events {
+		if _, ok := workName(&d.events[i]); ok && d.verdicts[d.events[i].Pos] == nil {
+			broken = append(broken, fmt.Sprintf("the rules have not seen the event at %d", d.events[i].Pos))
+		}
+	}
+	for k, j := range d.jobs {
+		switch {
+		case j.Status.Open():
+			broken = append(broken, fmt.Sprintf("G4: job %s for %s is still %s", j.JID, j.Target, j.Status))
+		case j.Status == job.Succeeded && w.oracle.runs[[2]string{k[1], k[0]}] == 0:
+			broken = append(broken, fmt.Sprintf("G4: job %s for %s succeeded without a run", j.JID, j.Target))
+		case j.Rule != "" && j.Status == job.Expired:
+			broken = append(broken, fmt.Sprintf("G4: job %s of rule %s for %s has expired", j.JID, j.Rule, j.Target))
+		}
+	}
+	return broken
+}
+
+// checkLevel: the last drift of each minion, and its last work, were followed by a run of what was compiled after it, unless the job was
+// given up, and that is told.
+func (w *World) checkLevel() (broken []string) {
+	for rule, sls := range map[string]string{"fix": "motd", "drift": "drifted"} {
+		last := map[string]event.Event{}
+		for _, e := range w.master.disk.events {
+			tag := map[string]string{"fix": "work/", "drift": "drift/"}[rule]
+			if e.Minion != "" && strings.HasPrefix(e.Tag, tag) {
+				last[e.Minion] = e
+			}
+		}
+		for id, e := range last {
+			since := e.Received
+			if w.opt.Backup > 0 {
+				since = e.Time // it may have been received once before, and answered, by a log that is gone
+			}
+			if made := w.oracle.made[[2]string{id, sls}]; made.Before(since) && !w.master.disk.givenUp(id, rule, e) {
+				broken = append(broken, fmt.Sprintf("G4: the last event for rule %s of %s at %d was received at +%s, and what ran last was compiled at +%s",
+					rule, id, e.Pos, e.Received.Sub(epoch), made.Sub(epoch)))
+			}
+		}
+	}
+	return broken
+}
+
+// givenUp reports whether a job of the rule came to no good end after the event, or met nobody.
+func (d *masterDisk) givenUp(minion, rule string, e event.Event) bool {
+	for _, j := range d.jobs {
+		if j.Target == minion && j.Rule == rule && (j.Status == job.Dead || j.Status == job.Cancelled) && !j.Updated.Before(e.Received) {
+			return true
+		}
+	}
+	for pos, verdicts := range d.verdicts {
+		for _, v := range verdicts {
+			if pos >= e.Pos && v.Rule == rule && nobody(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func nobody(v master.Verdict) bool { return strings.Contains(v.Why, "for nobody") }

@@ -14,7 +14,8 @@ import (
 	"brine/reactors"
 )
 
-// rules is what the simulated master decides by: each event of the minions' work is answered with a state, and with an event.
+// rules is what the simulated master decides by: work is answered with a state and with an event, drift with a state at most
+// once within ten seconds, and ping and pong fire each other.
 const rules = `
 fix:
   on: work/*
@@ -22,19 +23,19 @@ fix:
   do:
     - state.apply: motd
     - event.fire: {tag: 'seen/${minion}', data: {}}
+drift:
+  on: drift/*
+  from: '*'
+  throttle: {once_within: 10s, by: [minion]}
+  do: {state.apply: drifted}
+ping:
+  on: ping/*
+  from: '*'
+  do: {event.fire: {tag: pong}}
+pong:
+  on: pong
+  do: {event.fire: {tag: ping/again}}
 `
-
-// masterDisk is what a master's log would hold: only what was committed.
-type masterDisk struct {
-	events   []event.Event
-	marks    map[string]map[event.Incarnation]master.HighWater
-	jobs     map[[2]string]job.Job
-	order    [][2]string // of jobs, oldest first
-	reactor  map[string][]byte
-	verdicts map[uint64][]master.Verdict
-	cursor   uint64
-	minions  map[string]master.MinionInfo
-}
 
 // pending is a commit on its way to disk, and what waits for it.
 type pending struct {
@@ -44,22 +45,22 @@ type pending struct {
 type masterNode struct {
 	w        *World
 	disk     masterDisk
-	keys     []identity.Record
+	old      masterDisk // a backup
+	registry *identity.Registry
 	core     *master.Core
 	life     int
 	lastConn uint64
 	byConn   map[uint64]*conn
+	asking   map[uint64]func(identity.VerdictStatus) // at the enrolment door, by number; empty is no answer
+	lastAsk  uint64
 	next     *pending // collects while a commit is under way
 	busy     bool
 	wake     time.Time
 }
 
 func newMaster(w *World) *masterNode {
-	return &masterNode{w: w, byConn: map[uint64]*conn{}, disk: masterDisk{
-		marks: map[string]map[event.Incarnation]master.HighWater{},
-		jobs:  map[[2]string]job.Job{}, reactor: map[string][]byte{}, verdicts: map[uint64][]master.Verdict{},
-		minions: map[string]master.MinionInfo{},
-	}}
+	n := &masterNode{w: w, byConn: map[uint64]*conn{}, disk: newMasterDisk(), asking: map[uint64]func(identity.VerdictStatus){}}
+	return n
 }
 
 // fingerprint makes a key out of a name.
@@ -74,8 +75,9 @@ func fingerprint(id string) identity.Fingerprint {
 
 func (n *masterNode) accept(minions []*minionNode) {
 	for _, m := range minions {
-		n.keys = append(n.keys, identity.Record{ID: m.id, Key: m.key, Status: identity.Accepted, First: epoch, Updated: epoch})
+		n.disk.keys[m.key] = identity.Record{ID: m.id, Key: m.key, Status: identity.Accepted, First: epoch, Updated: epoch}
 	}
+	n.old = n.disk.clone()
 }
 
 // start makes the core out of what is on disk.
@@ -92,27 +94,11 @@ func (n *masterNode) start() {
 			panic(err)
 		}
 	}
-	registry, err := identity.NewRegistry(n.keys, nil)
+	r, err := n.disk.recovered(event.NewIncarnation(n.w.rng.Uint64()))
 	if err != nil {
 		panic(err)
 	}
-	r := master.Recovered{Inc: event.NewIncarnation(n.w.rng.Uint64()), Head: uint64(len(n.disk.events)), Cursor: n.disk.cursor, Registry: registry}
-	if r.Head > 0 {
-		r.Received = n.disk.events[r.Head-1].Received
-	}
-	for _, byInc := range n.disk.marks {
-		for _, hw := range byInc {
-			r.HighWaters = append(r.HighWaters, hw)
-		}
-	}
-	for _, k := range n.disk.order {
-		if j := n.disk.jobs[k]; j.Status.Open() {
-			r.Jobs = append(r.Jobs, j)
-		}
-	}
-	for _, info := range n.disk.minions {
-		r.Minions = append(r.Minions, info)
-	}
+	n.registry = r.Registry
 	n.core = master.NewCore(n.w.now, master.CoreOptions{Reactor: reactor}, r)
 	n.alarm()
 }
@@ -127,6 +113,9 @@ func (n *masterNode) crash() {
 	for _, m := range n.w.minions {
 		m.cut("the master crashed")
 	}
+	for ask := uint64(1); ask <= n.lastAsk; ask++ { // in order, or a seed would not replay
+		n.answer(ask, "")
+	}
 	n.w.every(n.w.between(0, 5*time.Second), n.revive)
 }
 
@@ -135,6 +124,20 @@ func (n *masterNode) revive() {
 		n.w.logf("the master starts at %d", len(n.disk.events))
 		n.start()
 	}
+}
+
+// restore puts an old disk back, or takes a backup for a later time.
+func (n *masterNode) restore() {
+	if n.w.rng.IntN(2) == 0 {
+		n.w.logf("backup of the master at %d", len(n.disk.events))
+		n.old = n.disk.clone()
+		return
+	}
+	n.w.logf("the master restored from %d to %d", len(n.disk.events), len(n.old.events))
+	n.crash()
+	n.life++ // nothing of what was on its way reaches this disk
+	n.w.oracle.masterRestored(&n.disk, &n.old)
+	n.disk = n.old.clone()
 }
 
 func (n *masterNode) step(in master.Input) {
@@ -163,11 +166,11 @@ func (n *masterNode) flush() {
 	n.w.every(n.w.between(100*time.Microsecond, 5*time.Millisecond), func() {
 		if n.life != life || n.core == nil {
 			if n.life == life && n.w.rng.IntN(2) == 0 {
-				n.store(p.outs) // it reached the disk, and nobody was told
+				n.disk.store(p.outs) // it reached the disk, and nobody was told
 			}
 			return
 		}
-		n.store(p.outs)
+		n.disk.store(p.outs)
 		n.busy = false
 		for _, out := range p.outs {
 			n.act(out)
@@ -176,67 +179,34 @@ func (n *masterNode) flush() {
 	})
 }
 
-func (n *masterNode) store(outs []master.Output) {
-	d := &n.disk
-	for _, out := range outs {
-		switch out := out.(type) {
-		case master.Append:
-			if out.Event.Pos != uint64(len(d.events))+1 {
-				panic("positions are not contiguous")
-			}
-			d.events = append(d.events, out.Event)
-		case master.HighWater:
-			if d.marks[out.Minion] == nil {
-				d.marks[out.Minion] = map[event.Incarnation]master.HighWater{}
-			}
-			if out.Drop {
-				delete(d.marks[out.Minion], out.Inc)
-			} else {
-				d.marks[out.Minion][out.Inc] = out
-			}
-		case master.PutJob:
-			k := [2]string{out.Job.JID, out.Job.Target}
-			if _, ok := d.jobs[k]; !ok {
-				d.order = append(d.order, k)
-			}
-			d.jobs[k] = out.Job
-		case master.PutVerdict:
-			d.verdicts[out.Pos] = out.Verdicts
-		case master.PutReactor:
-			if out.KV.Value == nil {
-				delete(d.reactor, out.KV.Key)
-			} else {
-				d.reactor[out.KV.Key] = out.KV.Value
-			}
-		case master.PutMinion:
-			d.minions[out.Minion.ID] = out.Minion
-		case master.Cursor:
-			d.cursor = out.Pos
-		}
-	}
-}
-
 func (n *masterNode) act(out master.Output) {
 	switch out := out.(type) {
 	case master.Send:
+		c := n.byConn[out.Conn]
+		if c == nil {
+			return
+		}
 		if ack, ok := out.Msg.(*wire.Ack); ok {
-			n.w.oracle.acknowledged(n, n.byConn[out.Conn], ack)
+			n.w.oracle.acknowledged(&n.disk, c, ack)
 		}
-		if c := n.byConn[out.Conn]; c != nil {
-			n.w.down(c, out.Msg)
-		}
+		n.w.down(c, out.Msg)
 	case master.Hangup:
 		if c := n.byConn[out.Conn]; c != nil {
-			n.w.drop(c, errors.New("the master hung up"))
+			n.w.farewell(c, out.Bye)
+		}
+	case master.Reply:
+		if ask, ok := out.Ref.(uint64); ok {
+			n.answer(ask, out.Value.(identity.Verdict).Status)
 		}
 	case master.Log:
 		n.w.logf("master: %s %v", out.Text, out.Args)
 	}
 }
 
-// compile makes a low state, after a while, or fails to.
+// compile makes a low state, after a while, or fails to. What it was made of is what the world was then.
 func (n *masterNode) compile(c master.Compile) {
 	life := n.life
+	made := n.w.now
 	n.w.every(n.w.between(100*time.Microsecond, 10*time.Millisecond), func() {
 		if n.life != life {
 			return
@@ -245,7 +215,7 @@ func (n *masterNode) compile(c master.Compile) {
 		if n.w.chance(n.w.opt.Uncompile) {
 			done.Err = errors.New("half-written file")
 		} else {
-			done.Low = &job.LowState{Hash: hash, Source: c.Job.Args.SLS}
+			done.Low = &job.LowState{Hash: hash, Source: []string{c.Job.Args.SLS[0], made.Format(time.RFC3339Nano)}}
 		}
 		n.step(done)
 	})

@@ -20,6 +20,7 @@ type minionDisk struct {
 	events  map[uint64]wire.RawEvent
 	done    map[string]int // attempts finished, by jid
 	results map[string]wire.Event
+	dead    int // events that the master has rejected
 }
 
 func (d minionDisk) clone() minionDisk {
@@ -40,6 +41,7 @@ func (d minionDisk) clone() minionDisk {
 type minionNode struct {
 	w     *World
 	id    string
+	name  string // the id, or that of a clone
 	key   identity.Fingerprint
 	disk  minionDisk
 	old   minionDisk // a snapshot
@@ -51,7 +53,7 @@ type minionNode struct {
 }
 
 func newMinion(w *World, id string) *minionNode {
-	m := &minionNode{w: w, id: id, key: fingerprint(id)}
+	m := &minionNode{w: w, id: id, name: id, key: fingerprint(id)}
 	m.disk = minionDisk{inc: event.NewIncarnation(w.rng.Uint64()), next: 1}.clone()
 	m.old = m.disk.clone()
 	return m
@@ -77,7 +79,7 @@ func (m *minionNode) crash() {
 	if m.core == nil {
 		return
 	}
-	m.w.logf("%s crashes", m.id)
+	m.w.logf("%s crashes", m.name)
 	m.cut("the minion crashed")
 	m.core = nil
 	m.w.every(m.w.between(0, 5*time.Second), m.revive)
@@ -85,7 +87,7 @@ func (m *minionNode) crash() {
 
 func (m *minionNode) revive() {
 	if m.core == nil {
-		m.w.logf("%s starts: next %d, acked %d", m.id, m.disk.next, m.disk.acked)
+		m.w.logf("%s starts: next %d, acked %d", m.name, m.disk.next, m.disk.acked)
 		m.start()
 	}
 }
@@ -93,19 +95,19 @@ func (m *minionNode) revive() {
 // restore puts an old disk back, or takes a snapshot of this one for a later time.
 func (m *minionNode) restore() {
 	if m.w.rng.IntN(2) == 0 {
-		m.w.logf("%s snapshot at %d", m.id, m.disk.next)
+		m.w.logf("%s snapshot at %d", m.name, m.disk.next)
 		m.old = m.disk.clone()
 		return
 	}
-	m.w.logf("%s restored from %d to %d", m.id, m.disk.next, m.old.next)
+	m.w.logf("%s restored from %d to %d", m.name, m.disk.next, m.old.next)
 	m.crash()
-	m.w.oracle.restored(m.id)
+	m.w.oracle.restored(m, &m.w.master.disk)
 	m.disk = m.old.clone()
 }
 
 func (m *minionNode) cut(why string) {
 	if m.conn != nil {
-		m.w.logf("%s: %s", m.id, why)
+		m.w.logf("%s: %s", m.name, why)
 		m.w.drop(m.conn, errCut)
 		m.conn = nil
 	}
@@ -124,12 +126,17 @@ func (m *minionNode) fire() {
 		return
 	}
 	m.fired++
-	name := fmt.Sprintf("%s-%d", m.id, m.fired)
+	name := fmt.Sprintf("%s-%d", m.name, m.fired)
 	data, err := event.Encode(map[string]string{"name": name})
 	if err != nil {
 		panic(err)
 	}
-	m.commit([]wire.Event{{Tag: "work/" + m.id, Data: data}}, func() { m.w.oracle.accepted(m.id, name) })
+	if m.w.chance(m.w.opt.Refused) {
+		m.commit([]wire.Event{{Tag: "brine/minion/somebody-else/start", Data: data}}, func() {})
+		return
+	}
+	tag := []string{"work/", "work/", "drift/", "ping/"}[m.w.rng.IntN(4)] + m.id
+	m.commit([]wire.Event{{Tag: tag, Data: data}}, func() { m.w.oracle.accepted(m, name) })
 }
 
 // commit syncs events after a while, unless the minion crashes before.
@@ -192,7 +199,7 @@ func (m *minionNode) do(out minion.Output) []minion.Input {
 	case minion.Dial:
 		m.w.dial(m, out.Conn)
 	case minion.Log:
-		m.w.logf("%s: %s %v", m.id, out.Text, out.Args)
+		m.w.logf("%s: %s %v", m.name, out.Text, out.Args)
 	case minion.Hangup:
 		if c := m.find(out.Conn); c != nil {
 			m.w.drop(c, fmt.Errorf("hung up: %s", out.Reason))
@@ -206,11 +213,12 @@ func (m *minionNode) do(out minion.Output) []minion.Input {
 		return m.transmit(out)
 	case minion.Trim:
 		m.trim(out.UpTo)
+		m.disk.dead += len(out.Rejected)
 	case minion.Compare:
 		sum, ok := m.sumOf(out.Seq)
 		return []minion.Input{minion.Compared{Conn: out.Conn, Same: ok && sum == out.Sum}}
 	case minion.Renew:
-		m.w.logf("%s renews: %s", m.id, out.Reason)
+		m.w.logf("%s renews: %s", m.name, out.Reason)
 		m.disk.inc = event.NewIncarnation(m.w.rng.Uint64())
 		m.disk.acked, m.disk.sum = 0, 0
 		return []minion.Input{minion.Renewed{Memory: m.memory()}}
@@ -229,7 +237,7 @@ func (m *minionNode) do(out minion.Output) []minion.Input {
 	return nil
 }
 
-func (m *minionNode) find(num uint64) *conn { return m.w.conns[connKey{m.id, m.life, num}] }
+func (m *minionNode) find(num uint64) *conn { return m.w.conns[connKey{m, m.life, num}] }
 
 func (m *minionNode) first() uint64 {
 	first := m.disk.next

@@ -11,9 +11,9 @@ import (
 
 // connKey names a connection by the minion and the number of its dial.
 type connKey struct {
-	minion string
-	life   int // of the minion: numbers begin anew with each
-	num    uint64
+	m    *minionNode
+	life int // of the minion: numbers begin anew with each
+	num  uint64
 }
 
 // conn is one connection; it is gone when it is no longer in World.conns.
@@ -21,14 +21,14 @@ type conn struct {
 	key    connKey
 	m      *minionNode
 	atHost uint64 // the master's number of it
-	up     bool   // the master knows it
+	hello  *wire.Hello
 }
 
 var errCut = errors.New("the connection was cut")
 
 // dial opens a connection, after a while, if the master is there.
 func (w *World) dial(m *minionNode, num uint64) {
-	key := connKey{m.id, m.life, num}
+	key := connKey{m, m.life, num}
 	w.every(w.between(time.Millisecond, 20*time.Millisecond), func() {
 		if m.core == nil || m.life != key.life {
 			return
@@ -37,8 +37,12 @@ func (w *World) dial(m *minionNode, num uint64) {
 			m.step(minion.ConnectFailed{Conn: num, Err: errors.New("connection refused")})
 			return
 		}
+		if _, ok := w.master.registry.Admitted(m.key); !ok && w.rng.IntN(4) > 0 { // else it slips through before the key is shut out
+			w.master.ask(m, key.life, num)
+			return
+		}
 		w.master.lastConn++
-		c := &conn{key: key, m: m, atHost: w.master.lastConn, up: true}
+		c := &conn{key: key, m: m, atHost: w.master.lastConn}
 		w.conns[key] = c
 		w.master.byConn[c.atHost] = c
 		w.master.step(master.Opened{Conn: c.atHost, Key: m.key, Remote: m.id})
@@ -64,6 +68,18 @@ func (w *World) drop(c *conn, err error) {
 			c.m.step(minion.Disconnected{Conn: c.key.num, Err: err})
 		}
 	})
+}
+
+// farewell ends a connection from the master's side: a Bye may arrive before the end does.
+func (w *World) farewell(c *conn, bye *wire.Bye) {
+	if bye != nil && w.rng.IntN(4) > 0 {
+		w.every(w.between(0, 2*time.Millisecond), func() {
+			if c.m.core != nil && c.m.life == c.key.life {
+				c.m.step(minion.Received{Conn: c.key.num, Msg: bye})
+			}
+		})
+	}
+	w.drop(c, errors.New("the master hung up"))
 }
 
 // carry takes a message to the other side as bytes, if it is not lost.
@@ -92,6 +108,9 @@ func (w *World) carry(c *conn, msg wire.Message, deliver func(raw []byte)) {
 }
 
 func (w *World) up(c *conn, msg wire.Message) {
+	if h, ok := msg.(*wire.Hello); ok {
+		c.hello = h
+	}
 	w.carry(c, msg, func(raw []byte) {
 		in, err := decodeUp(c.atHost, raw)
 		if err != nil {

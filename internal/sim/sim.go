@@ -25,7 +25,12 @@ type Options struct {
 	Crash     float64 // a second: a minion crashes
 	Fall      float64 // a second: the master crashes
 	Snapshot  float64 // a second: a minion's disk is put back to what it was some time ago
+	Backup    float64 // a second: the master's disk is
+	Rekey     float64 // a second: an operator shuts a minion's key out, and lets it in again later
+	Clones    int     // of minions, with a copy of the disk, that come up beside the first while it lives
 	Uncompile float64 // a state does not compile
+	Refused   float64 // an event is one that the minion may not fire
+	Submits   int     // an operator's jobs, half of them with deadlines that pass
 }
 
 // World is one simulation.
@@ -63,11 +68,13 @@ func Run(opt Options) (*World, error) {
 		w.minions = append(w.minions, newMinion(w, fmt.Sprintf("m%d", i)))
 	}
 	w.master.accept(w.minions)
+	w.minions = append(w.minions, newMinion(w, intruder)) // whose key nobody accepts
 	w.master.start()
 	for _, m := range w.minions {
 		m.start()
 		m.schedule()
 	}
+	w.plan()
 	w.every(time.Second, w.misfortune)
 	w.runUntil(epoch.Add(opt.Duration))
 	w.bad = false
@@ -76,35 +83,8 @@ func Run(opt Options) (*World, error) {
 	return w, w.check()
 }
 
-// heal ends the bad times.
-func (w *World) heal() {
-	w.logf("--- all faults end")
-	w.master.revive()
-	for _, m := range w.minions {
-		m.revive()
-	}
-}
-
-// misfortune strikes once a second.
-func (w *World) misfortune() {
-	if !w.bad {
-		return
-	}
-	if w.chance(w.opt.Fall) {
-		w.master.crash()
-	}
-	for _, m := range w.minions {
-		switch {
-		case w.chance(w.opt.Snapshot):
-			m.restore()
-		case w.chance(w.opt.Crash):
-			m.crash()
-		case w.chance(w.opt.Cut):
-			m.cut("the connection breaks")
-		}
-	}
-	w.every(time.Second, w.misfortune)
-}
+// intruder is the id of a minion that nobody has accepted.
+const intruder = "intruder"
 
 func (w *World) chance(p float64) bool { return w.bad && p > 0 && w.rng.Float64() < p }
 
