@@ -71,6 +71,9 @@ func TestRefusedOptions(t *testing.T) {
 		`paths: {/a: {every: 1ms}}`:      "every is 1ms",
 		`paths: {/a: {every: 200h}}`:     "every is 200h",
 		`paths: {/a: {recursive: true}}`: "recurse",
+		`paths: {/a: {include: ['[']}}`:  `include: pattern "["`,
+		`paths: {/a: {exclude: ['']}}`:   `exclude: pattern "" has 0 bytes; want 1 to 512`,
+		`paths: {/a: {exclude: [/a/b]}}`: `pattern "/a/b" is absolute`,
 	} {
 		n, faults := config.Parse("minion.yaml", []byte(text))
 		if err := faults.Err(); err != nil {

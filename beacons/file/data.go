@@ -13,7 +13,8 @@ const (
 	Created    = "created"
 	Modified   = "modified"   // the content, the type or a link's target; perhaps mode and owner too
 	Removed    = "removed"    // or renamed away
-	Attributes = "attributes" // mode, user or group, and nothing else
+	Renamed    = "renamed"    // within one path, with renames: From is the name before
+	Attributes = "attributes" // mode, user, group, ACL, label or another extended attribute, and nothing else
 	Rescan     = "rescan"     // notes were lost, for Reason, and everything was compared
 	Unwatched  = "unwatched"  // the kernel does not tell of this path, for Reason: it is only compared now and then
 )
@@ -22,8 +23,10 @@ const (
 type Data struct {
 	Path   string `json:"path"`
 	Change string `json:"change"`
+	From   string `json:"from"`   // with renamed: the path before
 	Before *Stat  `json:"before"` // null: was not there
 	After  *Stat  `json:"after"`  // null: is not there
+	Diff   string `json:"diff"`   // with the option diff: unified, of text; empty: none, no text, too long, or secret
 	Actor  *Actor `json:"actor"`  // null: not known
 	State  string `json:"state"`  // the managed state that covers the path; empty: none
 	Reason string `json:"reason"` // with rescan and unwatched
@@ -38,6 +41,7 @@ type Stat struct {
 	Group  string `json:"group"`  // the number where /etc/group knows no name
 	SHA256 string `json:"sha256"` // hex; empty for what has no content or could not be read
 	Target string `json:"target"` // of a symlink
+	Xattrs string `json:"xattrs"` // hash of ACLs, SELinux label and all other extended attributes; empty: none, or not known
 }
 
 // Actor is who made the change.

@@ -11,7 +11,7 @@
 // settle time is over; of what may not be read, content is compared by size and modification time, and sha256 is empty.
 // While a file is asked for writers, for some microseconds, a program that opens it for writing is made to wait, one that does so with
 // O_NONBLOCK may be refused with EWOULDBLOCK.
-// It cannot see: access times, ACLs and extended attributes; at once what inotify does not tell (a write through
+// It cannot see: access times; at once what inotify does not tell (a write through
 // mmap or through a hard link in another folder, a change by another machine on a network file system), only at the next periodic comparison;
 // a change that was undone before it was looked at.
 package file
@@ -66,6 +66,10 @@ type Options struct {
 	Recurse bool           `yaml:"recurse"` // a folder with everything below it; else its direct entries
 	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells what goes at once, and gives writers 5 ms
 	Every   *time.Duration `yaml:"every"`   // DefaultEvery; 0s never compares but at the start
+	Include []string       `yaml:"include"` // of a folder, only what matches one of these; empty: everything
+	Exclude []string       `yaml:"exclude"` // of a folder, not what matches one of these, nor anything below
+	Diff    bool           `yaml:"diff"`    // events say how text differs: see MaxDiffInput
+	Renames bool           `yaml:"renames"` // a file renamed within the path is one event, under its new name
 
 	least time.Duration // between two events of one path; set where somebody fights over it
 }
@@ -106,6 +110,11 @@ func (o Options) validate(p string) error {
 		return fmt.Errorf("paths: %q: recurse would watch the kernel's own files; name the folders below it", p)
 	case slices.Contains([]string{"proc", "sys"}, strings.Split(p, "/")[1]):
 		return fmt.Errorf("paths: %q is the kernel's own: it tells nothing of changes there", p)
+	}
+	for option, patterns := range map[string][]string{"include": o.Include, "exclude": o.Exclude} {
+		if err := checkPatterns(option, patterns); err != nil {
+			return fmt.Errorf("paths: %q: %w", p, err)
+		}
 	}
 	if s := o.settle(); s < 0 || s > MaxSettle {
 		return fmt.Errorf("paths: %q: settle is %s; want 0s to %s", p, s, MaxSettle)

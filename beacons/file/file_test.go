@@ -150,16 +150,26 @@ func TestFailingFire(t *testing.T) {
 }
 
 // What inotify does not tell is found by the periodic comparison.
-func TestHardLinkElsewhere(t *testing.T) {
-	root := t.TempDir()
-	command(t, root, "sh", "-c", "mkdir etc elsewhere; echo 1 > etc/f; ln etc/f elsewhere/g")
-	every := MinEvery
-	c := &Config{Paths: map[string]Options{"/etc/f": {Every: &every}}}
-	l := begin(t, root, newStore(), c)
-	command(t, root, "sh", "-c", "echo 2 > elsewhere/g")
-	l.until(t, "the change", func() bool { return len(l.signals) == 1 })
-	if d := l.take()[0].Data.(Data); d.Change != Modified || d.Path != "/etc/f" {
-		t.Errorf("told %+v", d)
+func TestWhatInotifyDoesNotTell(t *testing.T) {
+	for _, c := range []struct {
+		way string
+		do  func(*testing.T, string)
+	}{
+		{"a hard link elsewhere", func(t *testing.T, d string) { command(t, d, "sh", "-c", "echo 2 > elsewhere/g") }},
+		{"mmap", python("import mmap; f = open('etc/f', 'r+b'); m = mmap.mmap(f.fileno(), 0); m[0:1] = b'H'; m.close(); f.close()")},
+	} {
+		t.Run(c.way, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			command(t, root, "sh", "-c", "mkdir etc elsewhere; echo 1 > etc/f; ln etc/f elsewhere/g")
+			every := MinEvery
+			l := begin(t, root, newStore(), &Config{Paths: map[string]Options{"/etc/f": {Every: &every}}})
+			c.do(t, root)
+			l.until(t, "the change", func() bool { return len(l.signals) == 1 })
+			if d := l.take()[0].Data.(Data); d.Change != Modified || d.Path != "/etc/f" {
+				t.Errorf("told %+v", d)
+			}
+		})
 	}
 }
 

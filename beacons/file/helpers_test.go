@@ -151,7 +151,7 @@ type setting func(*beacons.Env)
 // begin starts the beacon and returns once it has looked at everything for the first time.
 func begin(t testing.TB, root string, s *store, c *Config, settings ...setting) *life {
 	t.Helper()
-	if c.Paths[probes] == (Options{}) {
+	if _, ok := c.Paths[probes]; !ok {
 		zero := time.Duration(0)
 		c.Paths[probes] = Options{Settle: &zero}
 	}
@@ -202,10 +202,18 @@ func (l *life) at(p string) string { return filepath.Join(l.root, p) }
 func (l *life) changes() []string {
 	l.t.Helper()
 	l.settle()
+	return l.told()
+}
+
+// told returns the same of what has been told so far.
+func (l *life) told() []string {
 	var got []string
 	for _, s := range l.take() {
 		d := s.Data.(Data)
 		if !strings.HasPrefix(d.Path, probes) {
+			if d.From != "" {
+				d.Change += " " + d.From + " >"
+			}
 			got = append(got, d.Change+" "+d.Path)
 		}
 	}

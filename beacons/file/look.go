@@ -1,7 +1,6 @@
 package file
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +39,7 @@ type item struct {
 	fails  int           // times that it could not be made durable
 	silent bool          // only sets the baseline
 	known  digest        // of a big file
+	ino    uint64        // under which pairs knows it
 	spread bool          // the files of a folder that is gone have been touched
 	settle time.Duration // doubles each time that a file had to be told while it was being written
 }
@@ -64,6 +64,7 @@ func (r *run) touch(t *root, p string, silent bool) *item {
 
 func (r *run) drop(it *item) {
 	delete(r.items, it.path)
+	it.root.forget(it)
 	if it.silent {
 		it.root.silent--
 	}
@@ -74,7 +75,9 @@ type finding struct {
 	it     *item
 	after  record
 	signal beacons.Signal
-	busy   bool // it goes on changing: look again
+	texts  int   // bytes of the text to be kept
+	busy   bool  // it goes on changing: look again
+	from   *item // the name that it had before
 }
 
 // work looks at all items that are due, oldest first, and makes durable what it finds.
@@ -83,6 +86,7 @@ func (r *run) work() {
 		r.flush()
 	}
 	var batch []finding
+	texts := 0
 	order := r.order
 	r.order = nil // takes what is touched meanwhile
 	for _, it := range order {
@@ -97,9 +101,10 @@ func (r *run) work() {
 			r.commit([]finding{f})
 			continue
 		}
-		if batch = append(batch, f); len(batch) == maxBatch {
+		batch = append(batch, f)
+		if texts += f.texts; len(batch) == maxBatch || texts > maxTexts {
 			r.commit(batch)
-			batch = batch[:0]
+			batch, texts = batch[:0], 0
 		}
 	}
 	r.commit(batch)
@@ -131,7 +136,8 @@ func (r *run) look(it *item) (f finding, found bool) {
 	now := time.Now()
 	end, quiet, written := it.since.Add(it.settle), it.since.Add(max(it.settle, grace)), it.since.Add(it.patience())
 	settling, patient := now.Before(end), now.Before(written)
-	s, err := r.host.observe(r.ctx, it.path, before, patient, it.path == it.root.path, it.known)
+	g := gaze{patient: patient, follow: it.path == it.root.path, keep: it.root.keeps(it.path, 0), known: it.known}
+	s, err := r.host.observe(r.ctx, it.path, before, g)
 	if err != nil {
 		r.log.Warn("a path cannot be looked at", "path", it.path, "error", err)
 		r.drop(it)
@@ -152,25 +158,32 @@ func (r *run) look(it *item) (f finding, found bool) {
 	if before.Kind == directory && s.Kind != directory && !it.spread {
 		r.spread(it)
 	}
-	f = finding{it: it, after: s.record, busy: s.moving || s.writers == some}
+	f = finding{it: it, after: s.record, texts: len(s.text), busy: s.moving || s.writers == some}
 	what := change(before, s.record)
 	switch {
-	case it.silent && s.Kind != absent, !settling && r.toldByContent(it, what, s.record):
+	case it.silent && s.Kind != absent, what != "" && !it.root.included(it.path), !settling && r.toldByContent(it, what, s.record):
 		what = ""
 	case what == "":
 		if s.Kind != absent {
 			it.root.entries[it.path] = s.record // newer stamps
+			r.keepText(it, s)
 		}
 		r.drop(it)
 		return f, false
 	case settling && r.waits(it, what, s):
 		it.due = end
+		it.root.pend(it, what, before, s.record)
+		return f, false
+	case what == Removed && r.follows(it, before):
 		return f, false
 	case patient && it.maybeFilled(what, s.record):
 		it.again(written)
 		return f, false
 	}
-	f.signal = r.signal(it, what, before, s.record)
+	if what == Created {
+		f.from = r.renamedFrom(it, s.record)
+	}
+	f.signal = r.signal(f, what, before, s)
 	return f, true
 }
 
@@ -232,107 +245,6 @@ func (r *run) toldByContent(it *item, what string, after record) bool {
 	return !empty
 }
 
-// signal describes a change; what empty: only the baseline is set.
-func (r *run) signal(it *item, what string, before, after record) beacons.Signal {
-	key := keyEntry + it.path
-	s := beacons.Signal{Set: []beacons.KV{{Key: key}}}
-	if after.Kind != absent {
-		s.Set[0].Value = after.encode()
-	}
-	if what == "" {
-		return s
-	}
-	d := Data{Path: text(it.path), Change: what, Before: before.view(r.owners), After: after.view(r.owners)}
-	if r.env.Own != nil {
-		if e, ok := r.env.Own(it.path); ok {
-			d.State = e.State
-			if after.matches(e) {
-				s.Own, s.Cause = true, e.Cause
-			}
-		}
-	}
-	if !s.Own { // own corrections have their cause; who drifted the file is told with the drift
-		d.Actor = r.actor(it, after)
-	}
-	s.Tag, s.Data, s.Time = pathTag(it.path), d, it.noted
-	if s.Time.IsZero() {
-		s.Time = r.env.Now()
-	}
-	return s
-}
-
-// actorSlack is how much earlier than the first note of a change the kernel may have told of who made it.
-const actorSlack = 100 * time.Millisecond
-
-// actor asks who made a change: whoever touched the file since its stamps say that it was changed, and not after it was noted
-// for the first time. Without a note, and with nothing left to have stamps, nobody can say.
-func (r *run) actor(it *item, after record) *Actor {
-	if r.env.Actor == nil || after.Kind == absent && it.noted.IsZero() {
-		return nil
-	}
-	since := it.since.Add(-actorSlack)
-	if after.Kind != absent {
-		stamped := time.Unix(0, after.CTime-racyWindow)
-		if it.noted.IsZero() || stamped.Before(since) {
-			since = stamped
-		}
-	}
-	return r.env.Actor(path.Join(r.host.root, it.path), since)
-}
-
-// commit makes findings durable, all or none. What fails keeps its old baseline, and the net change is told later.
-func (r *run) commit(batch []finding) {
-	if len(batch) == 0 {
-		return
-	}
-	signals := make([]beacons.Signal, len(batch))
-	for i, f := range batch {
-		signals[i] = f.signal
-	}
-	err := r.fire(r.ctx, signals...)
-	for _, f := range batch {
-		if err != nil {
-			f.it.fails++
-			f.it.due = time.Now().Add(retryAfter(f.it.fails))
-			continue
-		}
-		if f.after.Kind == absent {
-			delete(f.it.root.entries, f.it.path)
-		} else {
-			f.it.root.entries[f.it.path] = f.after
-		}
-		r.drop(f.it)
-		f.it.root.tell(f.it.path)
-		if f.busy {
-			r.touch(f.it.root, f.it.path, false).settle = min(max(2*f.it.settle, DefaultSettle), MaxSettle)
-		}
-	}
-	if err != nil && r.ctx.Err() == nil {
-		r.log.Warn("changes could not be kept; they are told later", "changes", len(batch), "error", err)
-	}
-}
-
-func retryAfter(fails int) time.Duration {
-	return min(firstRetry<<min(fails-1, 16), lastRetry)
-}
-
-// flush makes durable what belongs to no file.
-func (r *run) flush() {
-	for len(r.extra)+len(r.set) > 0 {
-		e, s := min(len(r.extra), maxBatch), min(len(r.set), maxSet)
-		signals := append([]beacons.Signal{}, r.extra[:e]...)
-		if s > 0 {
-			signals = append(signals, beacons.Signal{Set: r.set[:s:s]})
-		}
-		if err := r.fire(r.ctx, signals...); err != nil {
-			r.fails++
-			r.retry = time.Now().Add(retryAfter(r.fails))
-			return
-		}
-		r.fails, r.extra, r.set = 0, r.extra[e:], r.set[s:]
-	}
-}
-
 // readBig has a big file read beside the loop, one at a time.
 func (r *run) readBig(it *item, at stamps) {
 	it.due = time.Now().Add(DefaultSettle)
@@ -356,6 +268,6 @@ func (r *run) readBig(it *item, at stamps) {
 	it.due = time.Now().Add(MaxEvery) // the digest wakes it
 	go func() {
 		defer f.Close()
-		r.digests <- read(r.ctx, f, &st)
+		r.digests <- read(r.ctx, f, &st, nil)
 	}()
 }

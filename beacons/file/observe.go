@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -53,15 +54,22 @@ type sight struct {
 	torn    bool    // it was replaced while it was looked at: the record means nothing
 	moving  bool    // it changed after it was read
 	big     bool    // the content is too large to be read now; Sum is not set
+	text    []byte  // with gaze.keep, what was read, if it may be told
+}
+
+// gaze says how to look.
+type gaze struct {
+	patient bool   // content that somebody is writing is not read
+	follow  bool   // of a link, what it leads to is observed, and the link's target kept with it
+	keep    bool   // text is wanted
+	known   digest // a sum read before, for the stamps it was read under
 }
 
 // bigFile is the size in bytes from which on content is read beside the loop, so that other files do not wait for it.
 const bigFile = 16 << 20
 
-// observe looks at a path. old is what was seen last: with the same stamps nothing is opened. patient: content that somebody is
-// writing is not read. follow: of a link, what it leads to is observed, and the link's target kept with it.
-// known is a sum read before, for the stamps it was read under.
-func (h *host) observe(ctx context.Context, path string, old record, patient, follow bool, known digest) (sight, error) {
+// observe looks at a path. old is what was seen last: with the same stamps nothing is opened.
+func (h *host) observe(ctx context.Context, path string, old record, g gaze) (sight, error) {
 	st, err := h.stat(path, false)
 	if err != nil {
 		if notThere(err) {
@@ -76,7 +84,7 @@ func (h *host) observe(ctx context.Context, path string, old record, patient, fo
 			return sight{torn: true}, nil
 		}
 		to, err := h.stat(path, true)
-		if !follow || err != nil || to.Mode&unix.S_IFMT != unix.S_IFREG {
+		if !g.follow || err != nil || to.Mode&unix.S_IFMT != unix.S_IFREG {
 			return s, nil
 		}
 		target := s.Target
@@ -84,14 +92,13 @@ func (h *host) observe(ctx context.Context, path string, old record, patient, fo
 		s.record = recordOf(&to)
 		s.Kind, s.Target = symlink, target
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return s, nil
-	}
-	if old.untouched(s.stamps) && old.Target == s.Target {
+	if isFile := st.Mode&unix.S_IFMT == unix.S_IFREG; isFile && old.untouched(s.stamps) && old.Target == s.Target {
 		s.record = old
 		return s, nil
+	} else if s.Xattrs = h.xattrs(path, flags); !isFile {
+		return s, nil
 	}
-	return h.content(ctx, path, flags, s, patient, known)
+	return h.content(ctx, path, flags, s, g)
 }
 
 func recordOf(st *unix.Stat_t) record {
@@ -99,7 +106,7 @@ func recordOf(st *unix.Stat_t) record {
 }
 
 // content opens a regular file and adds what is in it.
-func (h *host) content(ctx context.Context, path string, flags int, s sight, patient bool, known digest) (sight, error) {
+func (h *host) content(ctx context.Context, path string, flags int, s sight, g gaze) (sight, error) {
 	f, err := h.open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|flags)
 	switch {
 	case err == nil:
@@ -116,10 +123,10 @@ func (h *host) content(ctx context.Context, path string, flags int, s sight, pat
 		s.torn = true
 		return s, nil
 	}
-	if s.writers = askWriters(f.Fd()); s.writers == some && patient {
+	if s.writers = askWriters(f.Fd()); s.writers == some && g.patient {
 		return s, nil
 	}
-	if known.Ino == s.Ino && (known.stamps == s.stamps || !patient) {
+	if known := g.known; known.Ino == s.Ino && (known.stamps == s.stamps || !g.patient) {
 		s.moving = known.stamps != s.stamps
 		s.Sum, s.Racy, s.Unread, s.stamps = known.sum, known.racy, known.unread, known.stamps
 		return s, nil
@@ -128,8 +135,15 @@ func (h *host) content(ctx context.Context, path string, flags int, s sight, pat
 		s.big = true
 		return s, nil
 	}
-	d := read(ctx, f, &before)
+	var text *bytes.Buffer
+	if g.keep && before.Size <= MaxDiffInput {
+		text = bytes.NewBuffer(make([]byte, 0, before.Size))
+	}
+	d := read(ctx, f, &before, text)
 	s.Sum, s.Racy, s.Unread = d.sum, d.racy, d.unread
+	if text != nil && !d.unread && ctx.Err() == nil {
+		s.text = asText(text.Bytes())
+	}
 	after, err := fstat(f)
 	s.moving = err != nil || stampsOf(&after) != s.stamps || ctx.Err() != nil
 	return s, nil
@@ -146,13 +160,17 @@ type digest struct {
 // readStep is how much is hashed between two looks at the context, in bytes.
 const readStep = 1 << 20
 
-// read hashes a file, no further than its size when st was taken.
-func read(ctx context.Context, f *os.File, st *unix.Stat_t) digest {
+// read hashes a file, no further than its size when st was taken; text, if given, takes the content.
+func read(ctx context.Context, f *os.File, st *unix.Stat_t, text *bytes.Buffer) digest {
 	d := digest{stamps: stampsOf(st)}
 	d.racy = d.CTime >= coarseNow()-racyWindow
 	hash := sha256.New()
+	to := io.Writer(hash)
+	if text != nil {
+		to = io.MultiWriter(hash, text)
+	}
 	for left := st.Size; left > 0 && ctx.Err() == nil; left -= readStep {
-		n, err := io.CopyN(hash, f, min(left, readStep))
+		n, err := io.CopyN(to, f, min(left, readStep))
 		if err != nil && err != io.EOF {
 			d.unread = true
 			return d

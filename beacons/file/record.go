@@ -104,7 +104,8 @@ type record struct {
 	Target string `json:"to,omitempty"`
 	Unread bool   `json:"unread,omitempty"` // the content could not be read
 	// Racy: the file was touched so shortly before it was read that another change may have left the same stamps.
-	Racy bool `json:"racy,omitempty"`
+	Racy   bool   `json:"racy,omitempty"`
+	Xattrs xattrs `json:"x,omitempty"`
 	stamps
 }
 
@@ -144,7 +145,7 @@ func (r record) sameContent(o record) bool {
 }
 
 func (r record) sameAttributes(o record) bool {
-	return r.Mode == o.Mode && r.UID == o.UID && r.GID == o.GID
+	return r.Mode == o.Mode && r.UID == o.UID && r.GID == o.GID && r.Xattrs.same(o.Xattrs)
 }
 
 // change names what happened between two records; empty: nothing that counts.
@@ -214,6 +215,7 @@ func (r record) view(o *owners) *Stat {
 		Group:  o.group(r.GID),
 		SHA256: r.Sum.String(),
 		Target: text(r.Target),
+		Xattrs: r.Xattrs.String(),
 	}
 	if r.Kind == regular || r.Kind == symlink {
 		s.Size = r.Size

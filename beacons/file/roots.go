@@ -20,12 +20,13 @@ const (
 type root struct {
 	path    string
 	options Options
-	stop    func()               // of its watch; nil: the kernel does not tell of it
-	why     string               // with stop nil: the error, as told
-	next    time.Time            // of the next periodic comparison
-	fresh   bool                 // never seen before: what is found at the start is the baseline
-	deeper  bool                 // was configured without recurse before: the same for what lies deeper
-	silent  int                  // items that only set the baseline
+	stop    func()    // of its watch; nil: the kernel does not tell of it
+	why     string    // with stop nil: the error, as told
+	next    time.Time // of the next periodic comparison
+	fresh   bool      // never seen before: what is found at the start is the baseline
+	deeper  bool      // was configured without recurse before: the same for what lies deeper
+	silent  int       // items that only set the baseline
+	pairs   pairs
 	entries map[string]record    // the baseline of what it owns; the stamps may be newer than on disk
 	told    map[string]time.Time // when a path was told last, where options.least counts
 }
@@ -54,11 +55,14 @@ func slashed(dir string) string {
 	return dir + "/"
 }
 
-// owner finds the configured path that a path belongs to: the longest of those that cover it, so that it is told once. Brine's
-// drafts belong to none, unless one is configured itself.
+// owner finds the configured path that a path belongs to: the longest of those that cover it, so that it is told once, or
+// excluded. Brine's drafts belong to none, unless one is configured itself.
 func (r *run) owner(p string) *root {
 	for at := p; ; at = path.Dir(at) {
 		if t := r.roots[at]; t != nil && t.covers(p) {
+			if t.excluded(p) {
+				return nil
+			}
 			return t
 		}
 		if at == "/" || draft(path.Base(at)) {
@@ -120,7 +124,7 @@ func (r *run) load() error {
 			r.log.Warn("a baseline cannot be read; the file counts as new", "path", p, "error", err)
 			return nil
 		}
-		if t := r.owner(p); t != nil {
+		if t := r.owner(p); t != nil && (t.included(p) || rec.Kind == directory) {
 			t.entries[p] = rec
 		} else {
 			r.set = append(r.set, beacons.KV{Key: key})
@@ -128,6 +132,9 @@ func (r *run) load() error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := r.loadTexts(); err != nil {
 		return err
 	}
 	return r.env.Baseline.Each(keyRoot, func(key string, value []byte) error {
@@ -187,7 +194,7 @@ func (r *run) walk(t *root, p string, first bool, seen map[string]bool) error {
 		return nil // what was there and is not is found by scan
 	}
 	isRoot, isDir := p == t.path, kindOf(st.Mode) == directory
-	if o == t {
+	if o == t && (isDir || t.included(p)) {
 		seen[p] = true
 		_, known := t.entries[p]
 		silent := first && !known && (t.fresh || t.deeper && t.depth(p) > 1)

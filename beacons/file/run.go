@@ -30,6 +30,7 @@ type run struct {
 	order   []*item          // the same, oldest first
 	extra   []beacons.Signal // signals that belong to no file
 	set     []beacons.KV     // baselines that belong to no signal
+	texts   int              // bytes of text in set
 	retry   time.Time        // when extra and set are tried again
 	fails   int              // of extra and set, in a row
 	reading *item            // a big file is being read
@@ -90,7 +91,7 @@ func (b *beacon) start(ctx context.Context, fire beacons.Fire) (*run, error) {
 	}
 	now := time.Now()
 	for p, o := range b.config.Paths {
-		t := &root{path: p, options: o, fresh: true, entries: map[string]record{}}
+		t := &root{path: p, options: o, fresh: true, entries: map[string]record{}, pairs: pairs{gone: map[uint64]*item{}, come: map[uint64]*item{}}}
 		t.next = now.Add(t.jitter())
 		r.roots[p], r.fresh = t, append(r.fresh, t)
 	}
@@ -125,7 +126,7 @@ func (r *run) notes() error {
 				return err
 			}
 		}
-		if r.owner(n.Path) == n.root {
+		if r.owner(n.Path) == n.root && r.counts(n.root, n.Path) {
 			it := r.touch(n.root, n.Path, false)
 			if it.noted.IsZero() {
 				it.noted, it.since = n.at, n.due
@@ -136,6 +137,15 @@ func (r *run) notes() error {
 		r.extra = append(r.extra, beacons.Signal{Tag: Rescan, Data: Data{Path: text(p), Change: Rescan, Reason: lost}})
 	}
 	return nil
+}
+
+// counts reports whether a path is told, or is a folder that is followed for what is in it.
+func (r *run) counts(t *root, p string) bool {
+	if t.included(p) || t.entries[p].Kind == directory {
+		return true
+	}
+	st, err := r.host.stat(p, false)
+	return err == nil && kindOf(st.Mode) == directory
 }
 
 // periodic compares what is due for it.
