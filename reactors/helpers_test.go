@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"brine/internal/config"
 	"brine/internal/event"
 )
 
@@ -49,11 +48,6 @@ func mustLoad(t testing.TB, text string) *Set {
 		t.Fatal(faults)
 	}
 	return set
-}
-
-func faultsOf(text string) config.Faults {
-	_, faults := Load([]Source{{"rules.yaml", []byte(text)}}, testEnv)
-	return faults
 }
 
 func encode(t testing.TB, v any) event.Data {

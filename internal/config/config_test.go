@@ -81,7 +81,7 @@ type sample struct {
 	Up      upper             `yaml:"up"`
 	Pair    pair              `yaml:"pair"`
 	Depth   map[string]limits `yaml:"depth"`
-	private string
+	private string            //lint:ignore U1000 Decode must pass over it
 	NotSet  string
 }
 

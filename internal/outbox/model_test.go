@@ -15,12 +15,11 @@ import (
 
 // model is what an outbox must look like, kept in plain maps.
 type model struct {
-	state    State
-	events   map[uint64]string // tags
-	base     map[string]string
-	done     []string // jids, oldest first
-	dead     []string
-	ackedSum uint64
+	state  State
+	events map[uint64]string // tags
+	base   map[string]string
+	done   []string // jids, oldest first
+	dead   []string
 }
 
 const modelDone, modelDead = 3, 4
