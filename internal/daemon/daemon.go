@@ -48,6 +48,9 @@ type Env struct {
 // ErrConfig wraps what is wrong with a configuration.
 var ErrConfig = errors.New("configuration")
 
+// errUsage wraps what is wrong with flags and arguments.
+var errUsage = errors.New("usage")
+
 // Main runs a daemon as a process and gives its exit code.
 func Main(d Daemon, args []string, stderr io.Writer) int {
 	cmd := d.command(stderr)
@@ -61,12 +64,12 @@ func Main(d Daemon, args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "error: %s\nhint: `%s --check` reads the configuration and starts nothing\n", text, d.Name)
 		return ExitUsage
 	}
-	fmt.Fprintf(stderr, "error: %v\n", err)
+	fmt.Fprintf(stderr, "error: %s\n", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) && hint.Hint() != "" {
 		fmt.Fprintf(stderr, "hint: %s\n", hint.Hint())
 	}
-	if strings.HasPrefix(err.Error(), "unknown ") { // cobra's words for a wrong flag or argument
+	if errors.Is(err, errUsage) {
 		return ExitUsage
 	}
 	return ExitFail
@@ -76,7 +79,8 @@ func (d Daemon) command(stderr io.Writer) *cobra.Command {
 	var config, level string
 	var check bool
 	cmd := &cobra.Command{
-		Use: d.Name, Short: d.Short, Long: d.Long, Version: Version, Args: cobra.NoArgs,
+		Use: d.Name, Short: d.Short, Long: d.Long, Version: Version,
+		Args:          func(cmd *cobra.Command, args []string) error { return usage(cobra.NoArgs(cmd, args)) },
 		SilenceErrors: true, SilenceUsage: true,
 		Example: fmt.Sprintf("  %s --config %s\n  %s --check", d.Name, d.Config, d.Name),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,10 +99,18 @@ func (d Daemon) command(stderr io.Writer) *cobra.Command {
 			return d.run(cmd.Context(), Env{Config: config, Log: log})
 		},
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	cmd.Flags().StringVar(&config, "config", d.Config, "configuration `file`; what lies in the .d folder beside it is merged in")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	cmd.Flags().BoolVar(&check, "check", false, "read the configuration, say what is wrong with it, and end")
 	return cmd
+}
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errUsage, err)
 }
 
 // run ends the daemon at SIGINT and SIGTERM; a second one ends the process at once.

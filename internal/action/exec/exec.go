@@ -36,18 +36,18 @@ type Command struct {
 
 // Run runs the command in a process group of its own and waits for its end; at the timeout, and when ctx ends, the
 // whole group is stopped. The result says how it went; that it went wrong is no Go error.
-func Run(ctx context.Context, c Command) job.Result {
-	r := job.Result{Started: time.Now()}
+func Run(ctx context.Context, c Command) (r job.Result) {
+	r.Started = time.Now()
 	defer func() { r.Took = time.Since(r.Started) }()
 	if len(c.Argv) == 0 {
 		r.Error = "no command"
 		return r
 	}
-	timeout := c.Timeout
+	timeout := min(c.Timeout, MaxTimeout)
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(timeout, MaxTimeout))
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var stdout, stderr output
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
@@ -64,7 +64,7 @@ func Run(ctx context.Context, c Command) job.Result {
 		r.Exit = cmd.ProcessState.ExitCode()
 	}
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil: // it went well, and what it left behind holds its output open
 		r.OK = true
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		r.Error = "stopped after its timeout of " + timeout.String()
