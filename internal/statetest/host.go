@@ -162,7 +162,7 @@ func (h *Host) Env(test bool) states.Env {
 			return nil
 		},
 		Allowed: func(fun, name string) error {
-			if h.Deny[name] || name == "" && h.Deny[fun] {
+			if name != "" && h.Deny[name] || name == "" && h.Deny[fun] {
 				return fmt.Errorf("%s on %q is denied", fun, name)
 			}
 			return nil
