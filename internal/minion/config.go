@@ -33,6 +33,9 @@ type Config struct {
 	beacons []instance
 }
 
+// minOutbox is the least that holds a few events as large as may be, in bytes.
+const minOutbox = 4 << 20
+
 // instance is one beacon of the configuration.
 type instance struct {
 	name   string // what stands below "beacons:"
@@ -101,6 +104,9 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		return errors.New("data_dir is empty")
 	}
+	if c.Outbox < minOutbox {
+		return fmt.Errorf("outbox: %d bytes is too little: at least %d", c.Outbox, minOutbox)
+	}
 	return c.Allow.Validate()
 }
 
@@ -125,12 +131,16 @@ func (c *Config) loadBeacons(modules []beacons.Module) config.Faults {
 			faults = append(faults, config.UnknownKey(p.Key, names))
 			continue
 		}
+		options, f := p.Value.Flatten() // Salt writes them as a list of maps
 		cfg := m.Config()
-		if f := p.Value.Decode(cfg); len(f) > 0 {
+		if len(f) == 0 {
+			f = options.Decode(cfg)
+		}
+		if len(f) > 0 {
 			faults = append(faults, f...)
 			continue
 		}
-		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", p.Value.Value())})
+		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", options.Value())})
 	}
 	return faults
 }

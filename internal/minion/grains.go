@@ -2,6 +2,7 @@ package minion
 
 import (
 	"bufio"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 
 	"brine/internal/event"
+	"brine/internal/wire"
 )
 
 // collectGrains reads what this host is: small, stable facts, under the names that Salt gives them. What cannot be read is
@@ -34,7 +36,11 @@ func collectGrains(c *Config) (event.Data, error) {
 		g["mem_total"] = kb / 1024 // MiB, as Salt has it
 	}
 	maps.Copy(g, c.Grains)
-	return event.Encode(g)
+	d, err := event.Encode(g)
+	if err == nil && len(d) > wire.MaxGrains {
+		err = fmt.Errorf("they have %d bytes; at most %d", len(d), wire.MaxGrains)
+	}
+	return d, err
 }
 
 func cString(b []int8) string {
