@@ -170,6 +170,14 @@ func TestSummaries(t *testing.T) {
 		{ev("web1", 1, "brine/job/abcdefghijklmnop/ret/web1", 0, 0, job.Result{JID: "j", Refused: true, Error: "not allowed"}), "refused: not allowed"},
 		{ev(event.Master, 1, "brine/job/abcdefghijklmnop/new", 0, 0, map[string]any{"fun": job.StateApply, "targets": []string{"a", "b", "c", "d", "e"}}),
 			"state.apply (highstate) on a, b, c and 2 more"},
+		{ev("web1", 1, "brine/drift/web1/motd/corrected", 0, 0, driftOfMotd(3, "")), "file.managed: /etc/motd corrected (content, mode 0600 instead of 0644), 3 times"},
+		{ev("web1", 1, "brine/drift/web1/motd/corrected", 0, 0, driftOfMotd(1, "")), "file.managed: /etc/motd corrected (content, mode 0600 instead of 0644)"},
+		{ev("web1", 1, "brine/drift/web1/motd/drifted", 0, 0, driftOfMotd(3, "")), "file.managed: /etc/motd drifted (content, mode 0600 instead of 0644)"},
+		{ev("web1", 1, "brine/drift/web1/motd/failed", 0, 0, driftOfMotd(3, "disk full")), "file.managed: /etc/motd failed: disk full"},
+		{ev("web1", 1, "brine/drift/web1/motd/contested", 0, 0, driftOfMotd(10, "")),
+			"file.managed: /etc/motd contested: something else changes it again and again (content, mode 0600 instead of 0644), 10 times"},
+		{ev("web1", 1, "brine/drift/web1/motd/settled", 0, 0, job.Drift{Fun: "file.managed", Name: "/etc/motd", Corrected: 10}), "file.managed: /etc/motd settled"},
+		{ev("web1", 1, "brine/drift/web1/motd/settled", 0, 0, "odd"), "odd"},
 		{ev(event.Master, 1, "deploy/x", 0, 0, "text"), "text"},
 		{event.Event{Tag: "deploy/x", Data: event.Data{0xff}}, "unreadable"},
 		{event.Event{Tag: "deploy/x"}, ""},
@@ -178,4 +186,11 @@ func TestSummaries(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.e.Tag, got, tt.want)
 		}
 	}
+}
+
+// driftOfMotd is what is told of a state that differed.
+func driftOfMotd(corrected int, comment string) job.Drift {
+	return job.Drift{ID: "motd", SLS: "motd", Fun: "file.managed", Name: "/etc/motd", Corrected: corrected, Result: job.StateResult{
+		OK: comment == "", Comment: comment, Started: after(1.6), Took: 1200 * time.Microsecond, Changes: []job.Change{
+			{What: "content", From: "b", To: "a", Diff: "-drift\n"}, {What: "mode", From: "0600", To: "0644"}}}}
 }

@@ -25,6 +25,8 @@ func summarize(e event.Event) string {
 		text = fileChange(e)
 	case s[1] == "job" && s[len(s)-1] == "new":
 		text = newJobText(e.Data, true)
+	case s[1] == "drift":
+		text = driftText(e)
 	case s[1] == "key":
 		text = keyText(e.Data)
 	case s[1] == "job" && len(s) > 3 && s[3] == "ret":
@@ -97,6 +99,38 @@ func (d fileData) differences() string {
 	diff("group", d.Before.Group, d.After.Group)
 	diff("target", d.Before.Target, d.After.Target)
 	return strings.Join(list, ", ")
+}
+
+// driftText is an event of an enforced state in words: "file.managed: /etc/motd corrected (content), 3 times".
+func driftText(e event.Event) string {
+	d, what, ok := driftOf(e)
+	if !ok {
+		return ""
+	}
+	text := d.Fun + ": " + d.Name + " " + what
+	why := job.Differences(d.Result.Changes)
+	switch what {
+	case job.DriftFailed:
+		return text + ": " + d.Result.Comment
+	case job.DriftContested:
+		text = d.Fun + ": " + d.Name + " contested: something else changes it again and again"
+	}
+	if why != "" {
+		text += " (" + why + ")"
+	}
+	if d.Corrected > 1 && (what == job.DriftCorrected || what == job.DriftContested) {
+		text += fmt.Sprintf(", %d times", d.Corrected)
+	}
+	return text
+}
+
+// driftOf is what an event brine/drift/<minion>/<state>/<what> carries.
+func driftOf(e event.Event) (d job.Drift, what string, ok bool) {
+	s := strings.Split(e.Tag, "/")
+	if len(s) != 5 || s[0] != "brine" || s[1] != "drift" || e.Data.Decode(&d) != nil || d.Fun == "" {
+		return d, "", false
+	}
+	return d, s[4], true
 }
 
 // keyText is an event brine/key/<id>/<kind> in words; the kind stands in its tag.

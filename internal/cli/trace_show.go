@@ -3,12 +3,14 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"brine/internal/api"
 	"brine/internal/event"
+	"brine/internal/job"
 )
 
 // maxTraceLine is how many characters of text a line of a trace has at most.
@@ -120,7 +122,14 @@ func (v *traceView) show(s *step, own, rest string) {
 func (v *traceView) verdict(t api.Traced, tr *tracer) string {
 	var ended time.Time
 	changed, bad, jobs, open := false, 0, 0, 0
+	drift := map[string]string{} // what was last told of each state
 	t.Root.Walk(func(n *api.Trace) {
+		if d, what, ok := driftOf(n.Event); ok {
+			drift[d.Fun+": "+d.Name] = what
+			if at := tr.at(n.Event.Minion, d.Result.Started.Add(d.Result.Took)); what == job.DriftCorrected && at.After(ended) {
+				changed, ended = true, at
+			}
+		}
 		if r, ok := resultOf(n.Event); ok {
 			changed = changed || r.Changed() && !r.Test
 			if !r.OK {
@@ -140,6 +149,11 @@ func (v *traceView) verdict(t api.Traced, tr *tracer) string {
 			}
 		}
 	})
+	for _, name := range slices.Sorted(maps.Keys(drift)) {
+		if what := drift[name]; what != job.DriftCorrected && what != job.DriftSettled {
+			return v.p.red(fmt.Sprintf("out of line: %s (%s)", clean(name), clean(what)))
+		}
+	}
 	switch {
 	case bad > 0:
 		return v.p.red(fmt.Sprintf("%d of %s failed", bad, plural(jobs, "job")))

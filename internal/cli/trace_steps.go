@@ -91,6 +91,7 @@ func (tr *tracer) steps(t *api.Trace, top bool) *step {
 		}
 	}
 	tr.result(s, e)
+	tr.drift(s, e)
 	slices.SortStableFunc(s.below, func(a, b *step) int { return a.at.Compare(b.at) })
 	return s
 }
@@ -102,6 +103,10 @@ func (tr *tracer) title(e event.Event) string {
 	case seg[0] == "brine" && len(seg) > 3 && seg[1] == "beacon":
 		if text := fileChange(e); text != "" {
 			return seg[3] + ": " + text
+		}
+	case seg[0] == "brine" && len(seg) > 3 && seg[1] == "drift":
+		if text := driftText(e); text != "" {
+			return text
 		}
 	case seg[0] == "brine" && len(seg) == 4 && seg[1] == "job" && seg[3] == "new":
 		if text := newJobText(e.Data, false); text != "" {
@@ -192,6 +197,28 @@ func resultOf(e event.Event) (job.Result, bool) {
 	seg := strings.Split(e.Tag, "/")
 	ok := len(seg) == 5 && seg[0] == "brine" && seg[1] == "job" && seg[3] == "ret" && e.Data.Decode(&r) == nil && r.JID != ""
 	return r, ok
+}
+
+// drift rewrites the line of an event that tells of an enforced state. What was done stands in the moment it was done, not in that in
+// which it was told.
+func (tr *tracer) drift(s *step, e event.Event) {
+	d, what, ok := driftOf(e)
+	if !ok {
+		return
+	}
+	switch what {
+	case job.DriftCorrected:
+		s.kind = stepGood
+		s.at = tr.at(e.Minion, d.Result.Started.Add(d.Result.Took))
+		s.text = fmt.Sprintf("put right by the minion itself: %s %s: %s, took %s", d.Fun, d.Name, changesText(d.Result.Changes), millis(d.Result.Took))
+	case job.DriftSettled:
+		s.kind = stepGood
+	case job.DriftFailed, job.DriftContested:
+		s.kind = stepBad
+	}
+	for _, c := range d.Result.Changes {
+		s.diff += c.Diff
+	}
 }
 
 // states adds what a result says of each state beside it.

@@ -134,3 +134,25 @@ func TestTraceEndings(t *testing.T) {
 		}
 	}
 }
+
+// What a minion put right by itself needs no rule and no job.
+func TestTraceOfWhatTheMinionPutRight(t *testing.T) {
+	tr := drift(0)
+	tr.Root.Verdicts = nil
+	own := tr.Root.Effects[0].Effects[0]
+	own.Verdicts = nil
+	told := &api.Trace{Event: ev("web1", 3, "brine/drift/web1/motd/corrected", 4.4, 5, driftOfMotd(2, ""))}
+	tr.Root.Effects, tr.Asked = []*api.Trace{own, told}, tr.Root.Event.ID
+	golden(t, "trace-enforced.txt", show(t, tr, true))
+
+	for what, want := range map[string]string{
+		job.DriftDrifted:   "out of line: file.managed: /etc/motd (drifted)",
+		job.DriftFailed:    "out of line: file.managed: /etc/motd (failed)",
+		job.DriftContested: "out of line: file.managed: /etc/motd (contested)",
+	} {
+		told.Event = ev("web1", 3, "brine/drift/web1/motd/"+what, 4.4, 5, driftOfMotd(2, "disk full"))
+		if got := show(t, tr, false); !strings.Contains(got, want) {
+			t.Errorf("%s:\n%s", what, got)
+		}
+	}
+}

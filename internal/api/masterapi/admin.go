@@ -56,15 +56,24 @@ func (s *server) newToken(r *http.Request) (any, error) {
 
 func (s *server) minions(r *http.Request) (any, error) {
 	in := &query{r: r}
-	tgt := in.text("tgt")
-	if tgt == "" {
-		tgt = "*"
-	}
-	t, err := target.Parse(in.text("tgt_type"), tgt)
-	if err != nil {
-		return nil, api.Errorf(api.BadRequest, "", "%v", err)
+	t := in.target()
+	if in.err != nil {
+		return nil, in.err
 	}
 	return list(s.m.Minions(t)), nil
+}
+
+func (s *server) drift(r *http.Request) (any, error) {
+	in := &query{r: r}
+	t, all := in.target(), in.flag("all")
+	if in.err != nil {
+		return nil, in.err
+	}
+	if in.text("tgt") != "" && len(s.m.Minions(t)) == 0 {
+		return nil, master.ErrNoTarget
+	}
+	drift, err := s.m.Drift(t, all)
+	return list(drift), err
 }
 
 func (s *server) submit(r *http.Request) (any, error) {

@@ -3,6 +3,7 @@
 package masterapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"brine/internal/eventlog"
 	"brine/internal/identity"
 	"brine/internal/master"
+	"brine/internal/target"
 )
 
 // Serve answers requests at the socket until ctx ends, and then returns nil. A socket that another daemon uses is an error.
@@ -45,6 +47,7 @@ func (s *server) routes() apiserver.Routes {
 		"GET /v1/tokens":            one(func(*http.Request) (any, error) { return list(s.m.Tokens()), nil }),
 		"POST /v1/tokens":           one(s.newToken),
 		"GET /v1/minions":           one(s.minions),
+		"GET /v1/drift":             one(s.drift),
 		"POST /v1/jobs":             one(s.submit),
 		"GET /v1/jobs":              one(s.jobs),
 		"GET /v1/jobs/{jid}":        one(s.job),
@@ -191,4 +194,13 @@ func (q *query) pattern(name string) *event.Pattern {
 		q.fail(name, "%v", err)
 	}
 	return &p
+}
+
+// target is whom tgt and tgt_type mean: everybody when empty.
+func (q *query) target() target.Target {
+	t, err := target.Parse(q.text("tgt_type"), cmp.Or(q.text("tgt"), "*"))
+	if err != nil && q.err == nil {
+		q.err = api.Errorf(api.BadRequest, "", "%v", err)
+	}
+	return t
 }

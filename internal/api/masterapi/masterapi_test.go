@@ -162,6 +162,13 @@ func TestErrors(t *testing.T) {
 	check("token without life", err, api.BadRequest, "life")
 	_, err = c.Minions(ctx, "*", "grain")
 	check("unknown kind of target", err, api.BadRequest, "grain")
+	_, err = c.Drift(ctx, "nobody", "", false)
+	check("drift of nobody", err, api.NotFound, "no accepted minion")
+	_, err = c.Drift(ctx, "[", "", true)
+	check("drift of a bad target", err, api.BadRequest, "[")
+	if list, err := c.Drift(ctx, "", "", true); list == nil || len(list) != 0 || err != nil {
+		t.Error(list, err)
+	}
 	_, err = c.MinionStatus(ctx)
 	if err != nil {
 		t.Error(err)
