@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"brine/beacons"
 )
 
 func TestFolders(t *testing.T) {
@@ -109,5 +111,18 @@ func TestOverlappingPaths(t *testing.T) {
 	got := l.changes()
 	if slices.Sort(got); !slices.Equal(got, []string{"modified /etc/motd", "modified /etc/ssh/conf", "modified /etc/ssh/deep/x"}) {
 		t.Errorf("told %q", got)
+	}
+}
+
+// Each configured path's note counts for itself: one whose path belongs to another must not hide that one's.
+func TestInboxKeepsRootsApart(t *testing.T) {
+	a, b := &root{path: "/etc"}, &root{path: "/etc/motd"}
+	in := newInbox(time.Now)
+	for range 2 {
+		in.put(a, beacons.Note{Path: "/etc/motd"})
+		in.put(b, beacons.Note{Path: "/etc/motd"})
+	}
+	if got := in.take(); len(got) != 2 || got[0].root != a || got[1].root != b {
+		t.Errorf("taken %v", got)
 	}
 }

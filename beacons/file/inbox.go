@@ -24,12 +24,18 @@ type inbox struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	pending map[string]noted
-	order   []string
+	pending map[where]noted
+	order   []where
+}
+
+// where is a path as one configured path's watch notes it: of several that cover it only its owner's note counts.
+type where struct {
+	root *root
+	path string
 }
 
 func newInbox(now func() time.Time) *inbox {
-	return &inbox{now: now, wake: make(chan struct{}, 1), pending: map[string]noted{}}
+	return &inbox{now: now, wake: make(chan struct{}, 1), pending: map[where]noted{}}
 }
 
 func (b *inbox) put(t *root, n beacons.Note) {
@@ -38,16 +44,17 @@ func (b *inbox) put(t *root, n beacons.Note) {
 	if len(b.order) >= maxInbox && !n.Rescan {
 		n = beacons.Note{Path: t.path, Rescan: true, Lost: n.Lost}
 	}
-	old, had := b.pending[n.Path]
+	at := where{t, n.Path}
+	old, had := b.pending[at]
 	if !had {
 		old = noted{root: t, Note: n, at: b.now(), due: time.Now()}
-		b.order = append(b.order, n.Path)
+		b.order = append(b.order, at)
 	}
 	old.Rescan = old.Rescan || n.Rescan
 	if n.Lost != "" {
 		old.Lost = n.Lost
 	}
-	b.pending[n.Path] = old
+	b.pending[at] = old
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -62,8 +69,8 @@ func (b *inbox) take() []noted {
 		return nil
 	}
 	all := make([]noted, 0, len(b.order))
-	for _, p := range b.order {
-		all = append(all, b.pending[p])
+	for _, at := range b.order {
+		all = append(all, b.pending[at])
 	}
 	clear(b.pending)
 	b.order = b.order[:0]
