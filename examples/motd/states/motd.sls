@@ -1,0 +1,4 @@
+/etc/motd:
+  file.managed:
+    - source: brine://motd
+    - mode: '0644'

@@ -1,0 +1,3 @@
+/etc/issue:
+  file.managed:
+    - contents: Authorized use only.

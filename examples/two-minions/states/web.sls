@@ -1,0 +1,3 @@
+/etc/role:
+  file.managed:
+    - contents: web server
