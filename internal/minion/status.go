@@ -8,7 +8,7 @@ type Status struct {
 	Version     string               `json:"version"`
 	Key         identity.Fingerprint `json:"key"`
 	Master      []string             `json:"master"`
-	Connected   bool                 `json:"connected"` // a connection stands; its greeting may be under way
+	Connected   bool                 `json:"connected"` // the session is established
 	Incarnation string               `json:"incarnation"`
 	Unsent      uint64               `json:"unsent"` // events that the master has not acknowledged
 	DeadLetters int                  `json:"dead_letters"`
@@ -17,7 +17,7 @@ type Status struct {
 // Status says how the minion is.
 func (m *Minion) Status() Status {
 	m.conn.mu.Lock()
-	connected := m.conn.peer != nil
+	connected := m.conn.up
 	m.conn.mu.Unlock()
 	s := m.outbox.State()
 	return Status{
