@@ -28,7 +28,7 @@ type gun struct {
 
 // aim makes a gun for a minion's socket. Its numbers are told by its name.
 func (w *world) aim(m *rig.Minion, name string) *gun {
-	return &gun{w: w, name: name, client: minionAPI(m), accepted: map[int]event.ID{}, news: make(chan struct{})}
+	return &gun{w: w, name: name, client: w.api(m), accepted: map[int]event.ID{}, news: make(chan struct{})}
 }
 
 type shot struct {
@@ -79,7 +79,6 @@ func (g *gun) fire() {
 func (g *gun) cease() {
 	g.stop()
 	<-g.done
-	g.client.Close()
 }
 
 // more waits until n more events have been accepted.

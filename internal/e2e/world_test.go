@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ type world struct {
 	*rig.Rig
 	t   *testing.T
 	ctx context.Context
+
+	mu      sync.Mutex
+	clients map[string]*api.Client // of the minions, by socket
 }
 
 // newWorld prepares an installation in a folder of the test's own. At the test's end everything is stopped, and no daemon may have
@@ -35,12 +39,15 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	w := &world{Rig: r, t: t, ctx: ctx}
+	w := &world{Rig: r, t: t, ctx: ctx, clients: map[string]*api.Client{}}
 	t.Cleanup(func() {
 		if err := r.Stop(); err != nil {
 			t.Error(err)
 		}
 		r.Client.Close()
+		for _, c := range w.clients {
+			c.Close()
+		}
 		cancel()
 		w.checkLogs()
 	})
@@ -127,19 +134,27 @@ func (w *world) status(m *rig.Minion) api.MinionStatus {
 	var s api.MinionStatus
 	w.until(m.ID+" answers on its socket", func() bool {
 		var err error
-		s, err = minionAPI(m).MinionStatus(w.ctx)
+		s, err = w.api(m).MinionStatus(w.ctx)
 		return err == nil
 	})
 	return s
 }
 
-func minionAPI(m *rig.Minion) *api.Client { return api.New(m.Socket) }
+// api is the minion's own, on its socket.
+func (w *world) api(m *rig.Minion) *api.Client {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.clients[m.Socket]
+	if c == nil {
+		c = api.New(m.Socket)
+		w.clients[m.Socket] = c
+	}
+	return c
+}
 
 // unsent is how many events the minion holds that the master has not acknowledged; -1 when it does not answer.
 func (w *world) unsent(m *rig.Minion) int {
-	c := minionAPI(m)
-	defer c.Close()
-	s, err := c.MinionStatus(w.ctx)
+	s, err := w.api(m).MinionStatus(w.ctx)
 	if err != nil {
 		return -1
 	}
