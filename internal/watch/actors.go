@@ -72,31 +72,40 @@ type actors struct {
 	waited   time.Time     // the last time that a look-up waited
 }
 
-// Actors has the kernel tell who changes what is watched, and returns who changed a path since some time: it asks a cache,
-// and takes about a millisecond at most. Nil is not known. Without the right to (CAP_SYS_ADMIN) or the kernel (Linux 5.15)
+// Actors has the kernel tell who changes what is watched, now and later, and returns who changed a path since some time: it asks a
+// cache, and takes about a millisecond at most. Nil is not known. Without the right to (CAP_SYS_ADMIN) or the kernel (Linux 5.15)
 // that is told once in the log, and everybody stays unknown.
 func (w *Watcher) Actors() func(path string, since time.Time) *beacons.Actor {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.asked && !w.closed {
-		w.asked = true
-		fan, err := openFanotify(w.log)
-		if err != nil {
-			w.log.Info("who changes files is not known here; events have actor null", "reason", err)
-		} else {
-			w.actors = newActors(fan)
-			fan.done.Add(1)
-			go fan.read(w.actors.take, w.actors.starting)
-			w.watchActors()
-		}
+	w.asked = true
+	if len(w.targets) > 0 {
+		w.openActors()
 	}
-	actors := w.actors
 	return func(path string, since time.Time) *beacons.Actor {
-		if actors == nil {
-			return nil
+		if a := w.ask.Load(); a != nil {
+			return a.lookup(path, since)
 		}
-		return actors.lookup(path, since)
+		return nil
 	}
+}
+
+// openActors does that as soon as something is watched: a host without file beacons pays nothing.
+func (w *Watcher) openActors() {
+	if !w.asked || w.opened || w.closed {
+		return
+	}
+	w.opened = true
+	fan, err := openFanotify(w.log)
+	if err != nil {
+		w.log.Info("who changes files is not known here; events have actor null", "reason", err)
+		return
+	}
+	w.actors = newActors(fan)
+	w.ask.Store(w.actors)
+	fan.done.Add(1)
+	go fan.read(w.actors.take, w.actors.starting)
+	w.watchActors()
 }
 
 // watchActors has the folders told that are watched already.

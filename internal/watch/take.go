@@ -34,11 +34,7 @@ func (a *actors) take(b []byte) {
 			a.fan.log.Debug("events of who changes files were lost")
 			return
 		}
-		if e.pid == me {
-			a.mark(e, nil)
-			return
-		}
-		a.event(e)
+		a.event(e, e.pid == me)
 	})
 	if err != nil {
 		a.fan.log.Warn("who changed a file may be unknown", "error", err)
@@ -53,22 +49,47 @@ func (a *actors) take(b []byte) {
 	a.mu.Unlock()
 }
 
-// event reads who it is, as long as that can be read, and notes what was done.
-func (a *actors) event(e fanEvent) {
-	wrote := e.mask&fanFull&^(unix.FAN_OPEN|unix.FAN_ONDIR|unix.FAN_EVENT_ON_CHILD) != 0
-	if e.mask&unix.FAN_OPEN_EXEC != 0 {
-		if a.exec(e); !wrote {
+// event reads who it is, as long as that can be read, and notes what was done. own: it was this process, which is nobody.
+func (a *actors) event(e fanEvent, own bool) {
+	const wrote = fanFull &^ (unix.FAN_OPEN | unix.FAN_ONDIR | unix.FAN_EVENT_ON_CHILD)
+	if e.mask&unix.FAN_OPEN_EXEC != 0 && !own {
+		if a.exec(e); e.mask&wrote == 0 {
 			return // its FAN_OPEN is that of the program: it does not run yet
 		}
 	}
-	p := a.process(e, wrote)
-	if wrote {
-		a.mark(e, p)
+	path := a.pathOf(e)
+	if path == "" || own && e.mask&wrote == 0 {
+		return
+	}
+	var p *process
+	if !own {
+		p = a.process(e, e.mask&wrote != 0)
+	}
+	if d, ok := deedOf(e, p); ok {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.add(path, d)
 	}
 }
 
-// mark notes a deed, if it is one on a watched path.
-func (a *actors) mark(e fanEvent, p *process) {
+// pathOf is where it happened; empty: nowhere that is watched.
+func (a *actors) pathOf(e fanEvent) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := a.places[e.dir]
+	switch {
+	case at == nil:
+		return ""
+	case e.name == "." || e.name == "":
+		return at.name
+	case at.full || at.names[e.name]:
+		return join(at.name, e.name)
+	}
+	return ""
+}
+
+// deedOf says what was done; false: nothing.
+func deedOf(e fanEvent, p *process) (deed, bool) {
 	d := deed{at: time.Now(), who: p}
 	const names = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO
 	switch {
@@ -79,20 +100,11 @@ func (a *actors) mark(e fanEvent, p *process) {
 	case e.mask&unix.FAN_CLOSE_WRITE != 0:
 		d.weight = closed
 	default:
-		return
+		return d, false
 	}
 	// A folder that is made says nothing of what is made in it.
 	d.named = e.mask&names&^unix.FAN_CREATE != 0 || e.mask&unix.FAN_CREATE != 0 && e.mask&unix.FAN_ONDIR == 0
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at := a.places[e.dir]
-	switch {
-	case at == nil:
-	case e.name == "." || e.name == "":
-		a.add(at.name, d)
-	case at.full || at.names[e.name]:
-		a.add(join(at.name, e.name), d)
-	}
+	return d, true
 }
 
 // process finds out who it is: from /proc as long as it lives, else from what was read of it before. nil: not known.

@@ -54,9 +54,11 @@ type Watcher struct {
 	byName  map[string]*dir // by the name that fsnotify has
 	byID    map[dirID]*dir
 	targets map[*target]struct{}
-	graves  []*dir  // lost their watch, and somebody may still stand on them
-	actors  *actors // nil: nobody asks who changed a file, or the kernel does not say
-	asked   bool    // for actors
+	graves  []*dir                 // lost their watch, and somebody may still stand on them
+	actors  *actors                // nil: nobody asks who changed a file, or the kernel does not say
+	asked   bool                   // for actors
+	opened  bool                   // tried to
+	ask     atomic.Pointer[actors] // the same, for those who do not hold mu
 }
 
 var _ beacons.Notifier = (*Watcher)(nil)
@@ -96,6 +98,7 @@ func (w *Watcher) Watch(path string, tree bool, note func(beacons.Note)) (stop f
 	if w.closed {
 		return nil, ErrClosed
 	}
+	w.openActors()
 	w.targets[t] = struct{}{}
 	if _, err := w.resolve(t, false); err != nil {
 		w.forget(t)
