@@ -2,6 +2,7 @@ package converge
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"brine/internal/event"
@@ -18,6 +19,17 @@ func FuzzArgs(f *testing.F) {
 		must(f, err)
 		f.Add("file.managed", m.Name, []byte(data))
 		f.Add("file.absent", m.Name, []byte(data))
+	}
+	for fun, s := range map[string]states.State{
+		"file.recurse": &file.Recurse{Name: "/d", Clean: true, FileMode: "keep", Source: &states.Tree{URL: "brine://d", Dirs: []string{"a"},
+			Files: []states.TreeFile{{Path: "a/f", Hash: strings.Repeat("0", 64), Size: 1, Mode: 0o644}}}},
+		"file.directory": &file.Directory{Name: "/d", Mode: "0750", MakeDirs: true, Recurse: []string{"mode"}, Clean: true, ExcludePat: []string{"E@x", "*.y"}},
+		"file.symlink":   &file.Symlink{Name: "/l", Target: "../x", Force: true, MakeDirs: true},
+	} {
+		data, err := event.Encode(s)
+		must(f, err)
+		f.Add(fun, map[string]string{"file.symlink": "/l"}[fun], []byte(data))
+		f.Add(fun, "/d", []byte(data))
 	}
 	f.Add("file.managed", "../x", []byte{0xff})
 	root := f.TempDir()
