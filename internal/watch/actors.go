@@ -22,8 +22,8 @@ const (
 	maxDeeds  = 8192
 	deedAge   = 2 * time.Minute
 	deedsEach = 4
-	// actorWait is the longest time that a look-up waits for events that the kernel holds already. In a burst of
-	// look-ups it waits no more than every waitEvery.
+	// actorWait is the longest time that a look-up waits for events that the kernel holds already. After one that waited in vain
+	// none waits for waitEvery.
 	actorWait = time.Millisecond
 	waitEvery = 10 * time.Millisecond
 	// maxReads bounds the readings of /proc in a second that no change of a watched file asks for.
@@ -69,7 +69,7 @@ type actors struct {
 	second   int64 // of the budget of readings
 	reads    int
 	progress chan struct{} // closed when the reader has taken events in
-	waited   time.Time     // the last time that a look-up waited
+	waited   time.Time     // until when a look-up last waited in vain
 }
 
 // Actors has the kernel tell who changes what is watched, now and later, and returns who changed a path since some time: it asks a
@@ -133,33 +133,39 @@ func newActors(fan *fanotify) *actors {
 	}
 }
 
-// lookup says who changed path since then; nil: not known. path is one that was given to Watch, or below it.
+// lookup says who changed path since then; nil: not known. path is one that was given to Watch, or below it. Events that the kernel
+// holds already are waited for, because the latest deed counts.
 func (a *actors) lookup(path string, since time.Time) *beacons.Actor {
 	path = filepath.Clean(path)
-	end := time.Now().Add(actorWait)
-	for {
+	for end := time.Now().Add(actorWait); a.mayWait(end); {
 		a.mu.Lock()
 		progress := a.progress
-		mayWait := a.waited.IsZero() || end.Sub(a.waited) > waitEvery || !a.waited.Before(end.Add(-actorWait))
 		a.mu.Unlock()
-		behind := a.fan.behind() // before the look: what was pending is either in the cache by then, or we wait
-		if d, ok := a.find(path, since); ok {
-			return a.view(d.who)
-		}
 		left := time.Until(end)
-		if !behind || left <= 0 || !mayWait {
-			return nil
+		if left <= 0 || !a.fan.behind() {
+			break
 		}
 		timer := time.NewTimer(left)
 		select {
 		case <-progress:
 		case <-timer.C:
+			a.mu.Lock()
+			a.waited = end
+			a.mu.Unlock()
 		}
 		timer.Stop()
-		a.mu.Lock()
-		a.waited = time.Now()
-		a.mu.Unlock()
 	}
+	if d, ok := a.find(path, since); ok {
+		return a.view(d.who)
+	}
+	return nil
+}
+
+// mayWait is false for a while after somebody has waited in vain until the end of his time.
+func (a *actors) mayWait(end time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return end.Sub(a.waited) > waitEvery
 }
 
 func (a *actors) view(p *process) *beacons.Actor {

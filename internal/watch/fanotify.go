@@ -114,6 +114,7 @@ func (f *fanotify) read(take func([]byte), idle func() time.Duration) {
 		f.polling.Store(false)
 		if err != nil && err != unix.EINTR {
 			f.log.Error("who changes files is no longer known", "error", err)
+			f.closed.Store(true) // nobody waits for it
 			return
 		}
 		if n > 0 && fds[1].Revents != 0 {

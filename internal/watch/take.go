@@ -8,9 +8,9 @@ import (
 )
 
 // execLooks are the times after a program was opened for execution at which it is looked whether it runs: until then /proc shows the
-// program before. The last look takes what there is.
-func execLooks() [5]time.Duration {
-	return [5]time.Duration{150 * time.Microsecond, 400 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond}
+// program before. After the last look it stays unknown until the process does something while it can be read.
+func execLooks() [6]time.Duration {
+	return [6]time.Duration{150 * time.Microsecond, 400 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}
 }
 
 // maxExecs bounds the programs that are starting at one moment; beyond it they are read only when they change something.
@@ -228,7 +228,7 @@ func (a *actors) starting() time.Duration {
 	next := time.Duration(0)
 	for _, x := range execs {
 		if wait := x.from.Add(looks[x.look]).Sub(now); wait <= 0 {
-			if x.look++; a.started(x.p, x.look == len(looks)) {
+			if x.look++; a.started(x.p) || x.look == len(looks) {
 				continue
 			}
 		}
@@ -245,7 +245,7 @@ func (a *actors) starting() time.Duration {
 }
 
 // started reports whether nothing more is to be learnt of a starting program.
-func (a *actors) started(p *process, last bool) bool {
+func (a *actors) started(p *process) bool {
 	a.mu.Lock()
 	current, _ := a.procs.get(p.pid)
 	over := current != p || !p.execing
@@ -260,7 +260,7 @@ func (a *actors) started(p *process, last bool) bool {
 	if now.exe == nil {
 		return true // it has ended
 	}
-	if !last && (now.cmdline == nil || equal(now.exe, p.exe) && equal(now.cmdline, p.cmdline)) {
+	if now.cmdline == nil || equal(now.exe, p.exe) && equal(now.cmdline, p.cmdline) {
 		return false // the arguments come last
 	}
 	now.recognise(now.exe, now.cmdline)
