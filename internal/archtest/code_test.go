@@ -44,6 +44,7 @@ func TestNoInit(t *testing.T) {
 var runsPrograms = map[string]string{
 	"internal/action/exec": "master.exec is an operator's command, without a shell",
 	"internal/rig":         "real daemons for the demo and for tests",
+	"states/file":          "check_cmd: what must accept a file before it is put in its place",
 }
 
 func TestProgramsAreRunWhereNamed(t *testing.T) {
