@@ -2,7 +2,6 @@ package doctest
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -225,13 +224,4 @@ func TestMakeTargetsExist(t *testing.T) {
 			}
 		}
 	}
-}
-
-// output runs a program and gives what it prints.
-func output(t *testing.T, dir string, name string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
