@@ -102,6 +102,20 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestGuidesAreFound: README leads to every guide.
+func TestGuidesAreFound(t *testing.T) {
+	text := read(t, "README.md")
+	guides, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil || len(guides) < 3 {
+		t.Fatalf("guides: %q, %v", guides, err)
+	}
+	for _, g := range guides {
+		if !strings.Contains(text, "(docs/"+filepath.Base(g)+")") {
+			t.Errorf("README.md does not link to docs/%s", filepath.Base(g))
+		}
+	}
+}
+
 // anchors are the headings of a page as links name them.
 func anchors(t *testing.T, path string) []string {
 	var list []string
