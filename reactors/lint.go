@@ -13,12 +13,13 @@ import (
 // known are the tags that Brine itself fires (design, 4), by the segment after brine/.
 var known = map[string]string{
 	"beacon":  "brine/beacon/*/*/*/**",
-	"minion":  "brine/minion/*/*",
+	"minion":  "brine/minion/*/*/**",
 	"key":     "brine/key/*/*",
 	"job":     "brine/job/*/*/**",
 	"drift":   "brine/drift/*/*/**",
 	"reactor": "brine/reactor/*/*",
 	"gap":     "brine/gap/*",
+	"master":  "brine/master/**",
 }
 
 // lint warns of patterns that are probably not what their author means.

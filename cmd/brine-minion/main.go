@@ -38,5 +38,15 @@ func run(ctx context.Context, env daemon.Env) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return m.Run(ctx) })
 	g.Go(func() error { return minionapi.Serve(ctx, config.Socket, m, env.Log) })
+	g.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-env.Reload:
+				env.Log.Warn("SIGHUP: the minion reads its configuration at its start only; restart it")
+			}
+		}
+	})
 	return g.Wait()
 }

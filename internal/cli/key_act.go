@@ -181,7 +181,11 @@ func (a *app) actOnKeys(ctx context.Context, c *api.Client, act keyAct, keys []i
 		return err
 	}
 	for _, k := range changed {
-		fmt.Fprintf(a.out, "%s %s  %s\n", act.done, clean(k.ID), k.Key)
+		done := act.done
+		if done == "accepted" && k.Status != identity.Accepted {
+			done = "deleted" // it waited under the same id
+		}
+		fmt.Fprintf(a.out, "%s %s  %s\n", done, clean(k.ID), k.Key)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -61,7 +62,11 @@ func Main(d Daemon, args []string, stderr io.Writer) int {
 		return ExitOK
 	case errors.Is(err, ErrConfig):
 		text := strings.TrimPrefix(err.Error(), ErrConfig.Error()+": ")
-		fmt.Fprintf(stderr, "error: %s\nhint: `%s --check` reads the configuration and starts nothing\n", text, d.Name)
+		hint := fmt.Sprintf("`%s --check` reads the configuration and starts nothing", d.Name)
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = fmt.Sprintf("`%s --config FILE` names another file; the default is %s", d.Name, d.Config)
+		}
+		fmt.Fprintf(stderr, "error: %s\nhint: %s\n", text, hint)
 		return ExitUsage
 	}
 	fmt.Fprintf(stderr, "error: %s\n", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"brine/internal/bus"
@@ -19,7 +20,6 @@ type Config struct {
 	FileRoots   []string       `yaml:"file_roots"`
 	ReactorDirs []string       `yaml:"reactor_dirs"`
 	Retention   Retention      `yaml:"retention"`
-	LogLevel    string         `yaml:"log_level"`
 }
 
 // Retention bounds the log. Open jobs are never removed.
@@ -77,6 +77,9 @@ func (c *Config) Validate() error {
 	}
 	if c.DataDir == "" {
 		return errors.New("data_dir is empty")
+	}
+	if path, ok := strings.CutPrefix(c.Tap, "ipc://"); c.Tap != "" && (!ok || !filepath.IsAbs(path)) {
+		return fmt.Errorf("tap: %q: want ipc:///absolute/path, or '' for none", c.Tap)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"brine/beacons"
@@ -27,7 +28,6 @@ type Config struct {
 	Grains            map[string]any `yaml:"grains"`
 	Allow             converge.Allow `yaml:"allow"`
 	Outbox            config.Size    `yaml:"outbox"`
-	LogLevel          string         `yaml:"log_level"`
 	Beacons           *config.Node   `yaml:"beacons"`
 
 	beacons []instance
@@ -103,6 +103,9 @@ func (c *Config) Validate() error {
 	}
 	if c.DataDir == "" {
 		return errors.New("data_dir is empty")
+	}
+	if !filepath.IsAbs(c.Root) {
+		return fmt.Errorf("root: %q is not an absolute path", c.Root)
 	}
 	if c.Outbox < minOutbox {
 		return fmt.Errorf("outbox: %d bytes is too little: at least %d", c.Outbox, minOutbox)

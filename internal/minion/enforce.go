@@ -2,7 +2,6 @@ package minion
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"brine/beacons"
 	"brine/internal/event"
 	"brine/internal/job"
-	"brine/internal/wire"
 	"brine/states"
 )
 
@@ -55,7 +53,12 @@ type enforced struct {
 	total   int
 	contest time.Time // the last drift of a contested state; zero where it is not contested
 	drifted bool      // warned of, or failed, and not yet right
+	arming  bool      // next is the wait until the beacon watches
 }
+
+// bucketEnforce is where the outbox remembers, by the state's key, what was told of a state that is out of line: its end is to be
+// told too, even by another life of the minion.
+const bucketEnforce = "enforce"
 
 func newEnforcer(m *Minion) *enforcer {
 	return &enforcer{m: m, states: map[string]*enforced{}, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
@@ -87,8 +90,9 @@ func merge(old, low job.LowState) job.LowState {
 	return out
 }
 
-// set takes what is enforced from now on. A state that was enforced before keeps its history.
-func (e *enforcer) set(low job.LowState) {
+// set takes what is enforced from now on, and returns what was out of line and is enforced no more. A state that was enforced
+// before keeps its history.
+func (e *enforcer) set(low job.LowState) (released []job.Low) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before := e.states
@@ -97,7 +101,7 @@ func (e *enforcer) set(low job.LowState) {
 		s := before[l.Key()]
 		if s == nil {
 			// What changes before the beacon watches is its first baseline: look once more when it does.
-			s = &enforced{pending: true, next: time.Now().Add(armed)}
+			s = &enforced{pending: true, arming: true, next: time.Now().Add(armed), drifted: e.outOfLine(l)}
 		}
 		s.low = l
 		var err error
@@ -107,8 +111,23 @@ func (e *enforcer) set(low job.LowState) {
 		}
 		e.states[l.Key()] = s
 	}
+	for key, s := range before {
+		if e.states[key] == nil && (s.drifted || !s.contest.IsZero()) {
+			released = append(released, s.low)
+		}
+	}
 	e.index()
 	notify(e.wake)
+	return released
+}
+
+// outOfLine reports whether a state was told to be out of line before the minion started.
+func (e *enforcer) outOfLine(l job.Low) bool {
+	if e.m.outbox == nil {
+		return false
+	}
+	v, err := e.m.outbox.Baseline(bucketEnforce).Get(l.Key())
+	return err != nil || len(v) > 0 // told once too often rather than never
 }
 
 // index finds states by the tags of beacons' events, and says what is to be watched. The caller holds mu.
@@ -177,6 +196,9 @@ func (e *enforcer) noticed(tag string, own bool, cause event.ID, now time.Time) 
 			continue
 		}
 		s.pending = true
+		if s.arming { // it watches already
+			s.arming, s.next = false, time.Time{}
+		}
 		if len(s.causes) < event.MaxCauses {
 			s.causes = append(s.causes, cause)
 		}
@@ -258,7 +280,7 @@ func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
 			continue
 		}
 		t = task{s: s, low: s.low, causes: s.causes}
-		s.pending, s.causes = false, nil
+		s.pending, s.arming, s.causes = false, false, nil
 		return t, time.Time{}, true
 	}
 	return t, again, false
@@ -280,90 +302,5 @@ func (e *enforcer) put(ctx context.Context, t task) {
 	r := results[0]
 	if what, ok := e.judge(t.s, r, time.Now()); ok {
 		e.tell(ctx, t, r, what)
-	}
-}
-
-// judge says what a result means for a state: which event tells it, if any.
-func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what string, told bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	changed := len(r.Changes) > 0
-	switch {
-	case !r.OK && changed: // it was put right, and differed again before that could be seen: somebody is at it
-		what, told = e.corrected(s, now)
-		s.pending = true
-		return what, told
-	case !r.OK:
-		s.wait = min(max(2*s.wait, failWait), failWaitMax)
-		s.next, s.pending = now.Add(s.wait), true
-		first := !s.drifted
-		s.drifted = true
-		return "failed", first
-	case !changed && (s.drifted || !s.contest.IsZero()):
-		if !s.contest.IsZero() && now.Before(s.contest.Add(s.wait+warWaitMin)) {
-			return "", false
-		}
-		s.drifted, s.contest, s.wait, s.next, s.recent = false, time.Time{}, 0, time.Time{}, nil
-		e.index()
-		return "settled", true
-	case !changed:
-		return "", false
-	case s.low.Enforce == job.EnforceWarn:
-		first := !s.drifted
-		s.drifted = true
-		return "drifted", first
-	}
-	return e.corrected(s, now)
-}
-
-// corrected counts a correction. Too many in a short time are a war: the state is contested, that is told once, and from
-// then on it is put right at growing intervals, until nobody else changes it any more. The caller holds mu.
-func (e *enforcer) corrected(s *enforced, now time.Time) (string, bool) {
-	s.total++
-	s.drifted = false
-	s.recent = slices.DeleteFunc(s.recent, func(t time.Time) bool { return now.Sub(t) > warWindow })
-	s.recent = append(s.recent, now)
-	switch {
-	case !s.contest.IsZero():
-		s.wait = min(2*s.wait, warWaitMax)
-		s.next, s.contest = now.Add(s.wait), now
-		return "", false
-	case len(s.recent) >= warCorrections:
-		s.wait = warWaitMin
-		s.next, s.contest, s.recent = now.Add(s.wait), now, nil
-		e.index()
-		e.m.log.Warn("state is contested: something else changes it again and again", "state", s.low.Key())
-		return "contested", true
-	}
-	s.wait, s.next = 0, time.Time{}
-	return "corrected", true
-}
-
-// driftData is the data of brine/drift/<minion>/<state>/<what>.
-type driftData struct {
-	ID        string          `json:"id"`
-	SLS       string          `json:"sls"`
-	Fun       string          `json:"fun"`
-	Name      string          `json:"name"`
-	Corrected int             `json:"corrected"` // times, since the minion started
-	Result    job.StateResult `json:"result"`
-}
-
-func (e *enforcer) tell(ctx context.Context, t task, r job.StateResult, what string) {
-	e.mu.Lock()
-	total := t.s.total
-	e.mu.Unlock()
-	data, err := event.Encode(driftData{ID: t.low.ID, SLS: t.low.SLS, Fun: t.low.Fun, Name: t.low.Name, Corrected: total, Result: r})
-	if err != nil {
-		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
-		return
-	}
-	tag := fmt.Sprintf("brine/drift/%s/%s/%s", e.m.cfg.ID, event.EscapeSegment(t.low.ID), what)
-	ev := wire.Event{Tag: tag, Causes: t.causes, Data: data}
-	if len(t.causes) > 0 {
-		ev.Depth = 1
-	}
-	if _, err := e.m.commitAll(ctx, reserveTx(ev)); err != nil && ctx.Err() == nil {
-		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
 	}
 }

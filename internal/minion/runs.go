@@ -165,7 +165,9 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 	if applied != nil {
 		m.applied = *applied
 		m.cache.Pin(hashes(applied))
-		m.enforcer.set(*applied)
+		for _, l := range m.enforcer.set(*applied) {
+			m.enforcer.release(ctx, l)
+		}
 	}
 	m.input(ctx, Finished{JID: jid, Done: Done{Attempt: attempt, Inc: m.outbox.State().Inc, Seq: seq}})
 	return nil
