@@ -22,6 +22,7 @@ type proxy struct {
 	refuse  bool // accept, and close at once
 	cutUp   int  // bytes that may still go up before all is cut; -1 for no bound
 	cutDown int
+	down    int // bytes that have gone down since the last count
 	work    sync.WaitGroup
 }
 
@@ -126,6 +127,9 @@ func (p *proxy) copy(c *pair, to, from net.Conn, direction int) {
 			n = min(n, *left)
 			*left -= n
 		}
+		if direction == toMinion {
+			p.down += n
+		}
 		p.mu.Unlock()
 		if hold != nil {
 			<-hold // what was read is lost
@@ -203,4 +207,13 @@ func (p *proxy) cutAfter(up, down int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cutUp, p.cutDown = up, down
+}
+
+// count gives the bytes that have gone down since the last call.
+func (p *proxy) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.down
+	p.down = 0
+	return n
 }
