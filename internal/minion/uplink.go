@@ -82,7 +82,7 @@ func (c *Core) acked(a *wire.Ack) {
 		c.hangup("the master acknowledged what was never sent")
 		return
 	}
-	if a.UpTo <= c.mem.Acked || a.UpTo < c.mem.First { // below First: of a new incarnation nothing is acknowledged yet
+	if a.UpTo < c.mem.First { // acknowledged before; or a new incarnation, of which nothing is
 		return
 	}
 	c.trim(a.UpTo, a.Rejected)
