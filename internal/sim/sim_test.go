@@ -10,7 +10,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "run this seed alone")
-	seeds = flag.Int("seeds", 40, "how many seeds to run for each kind of world")
+	seeds = flag.Int("seeds", 30, "how many seeds to run for each kind of world")
 )
 
 // worlds are kinds of bad times.
