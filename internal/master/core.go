@@ -19,6 +19,7 @@ const (
 	maxIncarnations = 16   // incarnations of one minion whose high-water mark is kept; the least recent goes
 	maxContent      = 4096 // hashes a session may ask for; the oldest go
 	maxExec         = 4    // master.exec at once
+	maxFired        = 8192 // events fired by rules in one step; a further one is told as the rule's failure
 	maxHoleEvents   = 16   // rejection events for one batch
 
 	helloTimeout   = 10 * time.Second
@@ -66,6 +67,7 @@ type Core struct {
 	sessions map[uint64]*session
 	jobs     map[jobKey]*openJob
 	exec     queue // master.exec
+	fired    int   // events fired by rules in this step
 	execDue  bool  // exec may have something that is ready
 	timers   timers
 	sweeping bool                // a timerSweep runs
@@ -135,6 +137,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 // next Step.
 func (c *Core) Step(now time.Time, in Input) []Output {
 	c.tick(now)
+	c.fired = 0
 	clear(c.out)
 	c.out = c.out[:0]
 	switch in := in.(type) {

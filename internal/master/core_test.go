@@ -195,6 +195,27 @@ func TestContentOfASessionIsBounded(t *testing.T) {
 }
 
 // An enrolment storm, and a delete of many keys, must not walk through all minions for each key.
+// Rules that fire many events each, and react to them, double at every link of the chain: the bound is told, not met by a crash.
+func TestFiredEventsAreBounded(t *testing.T) {
+	var steps strings.Builder
+	for i := range 16 {
+		fmt.Fprintf(&steps, "    - event.fire: {tag: loop/%d, data: {}}\n", i)
+	}
+	p := newPlayer(t, "breed:\n  on: loop/*\n  do:\n"+steps.String(), 0, 0)
+	events, told := 0, 0
+	for _, out := range p.outs(FireEvent{Ref: 1, Tag: "loop/start", By: "root"}) {
+		if a, ok := out.(Append); ok {
+			events++
+			if a.Event.Tag == "brine/reactor/breed/failed" {
+				told++
+			}
+		}
+	}
+	if events > maxFired+10 || events < maxFired || told != 1 {
+		t.Errorf("%d events, told %d times", events, told)
+	}
+}
+
 func BenchmarkKeyActs(b *testing.B) {
 	p := newPlayer(b, "", 10_000, 10_000)
 	for i := 0; b.Loop(); i++ {

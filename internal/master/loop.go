@@ -40,7 +40,7 @@ func (m *Master) decide(ctx context.Context) error {
 			out = m.commits
 		}
 		in := m.inputs
-		if next.inputs >= maxStepInputs || next.batch.Size() >= maxStepBytes {
+		if next.inputs >= maxStepInputs || next.batch.Size() >= maxStepBytes || next.batch.Len() >= maxStepEvents {
 			in = nil // full: wait for the disk, and let the senders wait
 		}
 		if at := m.core.Wake(); !at.IsZero() {

@@ -63,9 +63,10 @@ type Master struct {
 
 // Bounds of the shell.
 const (
-	maxInputs     = 1024    // inputs that wait for the core; a sender waits for room, and with it its peer
-	maxStepInputs = 512     // inputs of one commit
-	maxStepBytes  = 4 << 20 // bytes of events of one commit
+	maxInputs     = 1024                  // inputs that wait for the core; a sender waits for room, and with it its peer
+	maxStepInputs = 512                   // inputs of one commit
+	maxStepBytes  = 4 << 20               // bytes of events of one commit
+	maxStepEvents = eventlog.MaxBatch / 2 // events of one commit; a step adds at most a batch and what rules fire
 	retainEvery   = 10 * time.Minute
 	maxCompiling  = 8 // compilations at once; the others wait
 )

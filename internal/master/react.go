@@ -58,6 +58,11 @@ func (c *Core) carry(e event.Event, v reactors.Verdict, d reactors.Decision, out
 	}
 	switch d.Fun {
 	case job.EventFire:
+		if c.fired++; c.fired > maxFired {
+			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: fmt.Sprintf(
+				"not fired: rules have fired %d events at one go; do they fire each other's?", maxFired)})
+			return
+		}
 		fired := c.own(ownEvent{tag: d.Fire.Tag, data: d.Fire.Data, causes: j.Causes, depth: j.Depth})
 		out.Fired = append(out.Fired, fired.ID.String())
 	case job.MasterExec:

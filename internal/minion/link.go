@@ -87,11 +87,11 @@ func (u *uplink) Closed(_ *bus.Peer, err error) {
 func (m *Minion) dial(ctx context.Context, num uint64) {
 	addr := m.cfg.Master[int(num-1)%len(m.cfg.Master)]
 	peer, err := bus.Dial(ctx, addr, bus.ClientOptions{Key: m.key, Trust: m.trust.check, Handler: &uplink{m, ctx, num}, Log: m.log})
-	if err == nil {
-		err = m.trust.keep(peer.Key())
-	}
-	if err == nil {
-		return // Opened has told the core
+	if err == nil { // Opened has told the core
+		if err = m.trust.keep(peer.Key()); err != nil {
+			peer.Close(err) // and Closed tells it
+		}
+		return
 	}
 	failed := ConnectFailed{Conn: num, Err: err}
 	if errors.Is(err, identity.ErrNotAdmitted) {
