@@ -170,8 +170,12 @@ type Status struct {
 // Status says how the master is.
 func (m *Master) Status() Status {
 	s := Status{Version: m.version, Fingerprint: m.key.Fingerprint()}
-	for _, a := range m.addrs {
-		s.Listen = append(s.Listen, "tcp://"+a.String())
+	select {
+	case <-m.ready: // the API may be asked sooner
+		for _, a := range m.addrs {
+			s.Listen = append(s.Listen, "tcp://"+a.String())
+		}
+	default:
 	}
 	s.First, s.Last = m.store.Head()
 	rules, faults := m.Rules()
