@@ -38,6 +38,7 @@ type Watch struct {
 	Path    string
 	Recurse bool
 	Settle  time.Duration
+	Link    bool // of a link, the link itself and not what it leads to
 }
 
 // Env is all that a beacon may use of its host.
@@ -46,6 +47,7 @@ type Env struct {
 	Log      *slog.Logger
 	Files    Notifier                           // the process's one file watcher
 	Own      func(path string) (Expected, bool) // what Brine itself has lately made of path, if it has
+	OwnTold  func(path string, e Expected)      // says that the event of what Own gave is on disk; may be nil
 	Baseline Baseline
 	Now      func() time.Time
 	// Actor says who changed a path that is watched through Files, since some time; nil: not known. It is nil itself where
@@ -96,6 +98,8 @@ type Expected struct {
 	GID    int         // -1: not said
 	Cause  string      // id of the event that the correction answers
 	State  string      // module.function: name of the state that covers the path
+	Target string      // of a symlink
+	Told   bool        // its event has been fired: whoever makes the same again is somebody else
 }
 
 // Notifier tells that something may have happened at paths. It never says what: the beacon looks for itself.

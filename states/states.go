@@ -83,6 +83,7 @@ type Watch struct {
 	Beacon  string // the kind of beacon: file
 	Path    string // of a file or folder
 	Recurse bool   // with everything below it
+	Link    bool   // a link itself, not what it leads to
 }
 
 // Unverified is implemented by a state whose Apply cannot be checked (cmd.run).

@@ -22,6 +22,7 @@ func (c *Config) Extend(watches []beacons.Watch) beacons.Config {
 		}
 		o.Recurse = o.Recurse || w.Recurse
 		o.least = w.Settle
+		o.link = w.Link && !known      // who configured the path wants to know of what it leads to
 		if o.validate(w.Path) == nil { // else nothing can be watched there: the full checks remain
 			more.Paths[w.Path] = o
 		}

@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +95,13 @@ func TestOwnWrites(t *testing.T) {
 			defer s.mu.Unlock()
 			return own, p == "/f"
 		}
+		e.OwnTold = func(_ string, e beacons.Expected) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if own == e {
+				own.Told = true
+			}
+		}
 	})
 	set := func(e beacons.Expected) { s.mu.Lock(); own = e; s.mu.Unlock() }
 	next := func(text string) beacons.Signal {
@@ -115,6 +123,10 @@ func TestOwnWrites(t *testing.T) {
 	if g := next("wanted"); !g.Own || g.Cause != "c1" {
 		t.Errorf("own write: %+v", g)
 	}
+	next("by hand")
+	if g := next("wanted"); g.Own {
+		t.Errorf("somebody else made what Brine made before: %+v", g)
+	}
 	set(beacons.Expected{SHA256: l.sum("again"), Mode: 0o600, UID: -1, GID: -1, Cause: "c2"})
 	if g := next("again"); g.Own || g.Cause != "" {
 		t.Errorf("right content, wrong mode: %+v", g)
@@ -122,6 +134,26 @@ func TestOwnWrites(t *testing.T) {
 	set(beacons.Expected{Absent: true, Cause: "c3"})
 	if g := next(""); !g.Own || g.Cause != "c3" {
 		t.Errorf("own removal: %+v", g)
+	}
+}
+
+// A link is Brine's own when it leads where Brine let it lead, not because it is a link.
+func TestLinkMatches(t *testing.T) {
+	want := beacons.Expected{Mode: fs.ModeSymlink | 0o777, UID: 0, GID: 0, Target: "site-2"}
+	for _, tt := range []struct {
+		name string
+		r    record
+		want bool
+	}{
+		{"the same target", record{Kind: symlink, Target: "site-2"}, true},
+		{"the same target, seen through to a file of somebody's", record{Kind: symlink, Target: "site-2", UID: 7, Mode: 0o600}, true},
+		{"another target", record{Kind: symlink, Target: "evil"}, false},
+		{"a file in its place", record{Kind: regular}, false},
+		{"nothing", record{}, false},
+	} {
+		if got := tt.r.matches(want); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func (r *run) look(it *item) (f finding, found bool) {
 	now := time.Now()
 	end, quiet, written := it.since.Add(it.settle), it.since.Add(max(it.settle, grace)), it.since.Add(it.patience())
 	settling, patient := now.Before(end), now.Before(written)
-	g := gaze{patient: patient, follow: it.path == it.root.path, keep: it.root.keeps(it.path, 0), known: it.known}
+	g := gaze{patient: patient, follow: it.path == it.root.path && !it.root.options.link, keep: it.root.keeps(it.path, 0), known: it.known}
 	s, err := r.host.observe(r.ctx, it.path, before, g)
 	if err != nil {
 		r.log.Warn("a path cannot be looked at", "path", it.path, "error", err)

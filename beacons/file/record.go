@@ -170,11 +170,14 @@ func (r record) matches(e beacons.Expected) bool {
 	if e.Absent || r.Kind == absent {
 		return e.Absent && r.Kind == absent
 	}
+	if e.Mode.Type() == fs.ModeSymlink {
+		return r.Kind == symlink && r.Target == e.Target
+	}
 	if e.SHA256 != "" && e.SHA256 != r.Sum.String() {
 		return false
 	}
 	if e.Mode != 0 { // 0: not said
-		if r.Kind != kindOfGo(e.Mode) || r.Kind != symlink && r.Mode != modeOfGo(e.Mode) {
+		if r.Kind != kindOfGo(e.Mode) || r.Mode != modeOfGo(e.Mode) {
 			return false
 		}
 	}

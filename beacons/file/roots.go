@@ -45,7 +45,7 @@ func (t *root) depth(p string) int {
 
 func (t *root) covers(p string) bool {
 	d := t.depth(p)
-	return d == 0 || d == 1 || d > 1 && t.options.Recurse
+	return d == 0 || !t.options.link && (d == 1 || d > 1 && t.options.Recurse)
 }
 
 func slashed(dir string) string {
@@ -202,7 +202,7 @@ func (r *run) walk(t *root, p string, first bool, seen map[string]bool) error {
 			r.touch(t, p, silent)
 		}
 	}
-	if isRoot && kindOf(st.Mode) == symlink {
+	if isRoot && kindOf(st.Mode) == symlink && !t.options.link {
 		to, err := r.host.stat(p, true) // a configured link is followed
 		isDir = err == nil && kindOf(to.Mode) == directory
 	}

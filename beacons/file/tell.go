@@ -31,7 +31,7 @@ func (r *run) signal(f finding, what string, before record, now sight) beacons.S
 	if r.env.Own != nil {
 		if e, ok := r.env.Own(it.path); ok {
 			d.State = e.State
-			if after.matches(e) {
+			if !e.Told && after.matches(e) {
 				s.Own, s.Cause = true, e.Cause
 			}
 		}
@@ -87,6 +87,11 @@ func (r *run) commit(batch []finding) {
 			f.it.root.entries[f.it.path] = f.after
 		}
 		r.drop(f.it)
+		if f.signal.Own && r.env.OwnTold != nil {
+			if e, ok := r.env.Own(f.it.path); ok && e.Cause == f.signal.Cause {
+				r.env.OwnTold(f.it.path, e)
+			}
+		}
 		f.it.root.tell(f.it.path)
 		if f.from != nil {
 			delete(f.from.root.entries, f.from.path)

@@ -60,6 +60,16 @@ func (x *Expectations) Own(path string) (beacons.Expected, bool) {
 	return el.Value.(*expectation).e, true
 }
 
+// Told takes note that the event of what Own gave is on disk: from now on who makes the same of the path is somebody else. It
+// is beacons.Env.OwnTold.
+func (x *Expectations) Told(path string, e beacons.Expected) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if el, ok := x.byKey[path]; ok && el.Value.(*expectation).e == e {
+		el.Value.(*expectation).e.Told = true
+	}
+}
+
 // Forget drops what was announced and did not come to pass.
 func (x *Expectations) Forget(path string) {
 	x.mu.Lock()

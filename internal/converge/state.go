@@ -172,7 +172,7 @@ func (a *attempt) expect(path string, e states.Expected) {
 	}
 	a.written = append(a.written, announced{path, e})
 	a.Expectations.Announce(path, beacons.Expected{Absent: e.Absent, SHA256: e.SHA256, Mode: e.Mode, UID: e.UID, GID: e.GID,
-		Cause: a.cause.String(), State: a.low.Key()})
+		Cause: a.cause.String(), State: a.low.Key(), Target: e.Target})
 }
 
 func (a *attempt) plannedFor(path string) (states.Expected, bool) {

@@ -189,3 +189,39 @@ func TestEnforceEnds(t *testing.T) {
 		t.Error("the file was put back although nothing says so any more")
 	}
 }
+
+// A link is watched as a link: where it leads is put right, and what lies there is nobody's business.
+func TestEnforceLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, dir := range []string{"host/site-1", "host/site-2"} {
+		w.must(os.MkdirAll(w.Path(dir), 0o755))
+	}
+	link := w.Path("host/current")
+	w.write("states/link.sls", link+":\n  file.symlink:\n    - target: site-1\n    - enforce: true\n")
+	w.startMaster()
+	m := w.minion("web1", "")
+	leads := func(to string) func() bool {
+		return func() bool {
+			got, err := os.Readlink(link)
+			return err == nil && got == to
+		}
+	}
+	if r := w.apply(m.ID, "link"); !r.OK || !r.Changed() {
+		t.Fatalf("%+v", r)
+	}
+	for range 3 {
+		tmp := link + ".new"
+		w.must(os.Symlink("site-2", tmp))
+		w.must(os.Rename(tmp, link))
+		w.until("the link leads to site-1 again", leads("site-1"))
+	}
+	w.must(os.WriteFile(w.Path("host/site-1/index.html"), []byte("x"), 0o644))
+	w.until("each drift is told", func() bool { return len(w.tagged("brine/drift/"+m.ID+"/**", 0)) >= 3 })
+	w.settled(m)
+	for _, e := range w.tagged("brine/beacon/"+m.ID+"/file/**", 0) {
+		if strings.Contains(e.Tag, "index.html") {
+			t.Errorf("what lies behind the link is told: %s", e.Tag)
+		}
+	}
+}

@@ -20,12 +20,13 @@ func TestHalfEditedState(t *testing.T) {
 	m := w.minion("web1", config)
 	w.bring(m, f)
 	good := read(w, "states/motd.sls")
-	for _, c := range []struct{ name, text, place, says string }{
+	cases := []struct{ name, text, place, says string }{
 		{"not YAML", f.path + ":\n  file.managed:\n    - source: [brine://motd\n", "motd.sls:", ""},
 		{"a key too many", good + "    - moed: '0600'\n", "motd.sls:", "mode"},
 		{"a function that is none", strings.Replace(good, "file.managed", "file.manage", 1), "motd.sls:2:3", "file.managed"},
 		{"a source that is not there", strings.Replace(good, "brine://motd", "brine://mtod", 1), "motd.sls:3", "mtod"},
-	} {
+	}
+	for _, c := range cases[:sized(len(cases), 1)] {
 		w.settled(m)
 		from := w.head()
 		w.write("states/motd.sls", c.text)
@@ -57,12 +58,13 @@ func TestBrokenRules(t *testing.T) {
 	m := w.minion("web1", config)
 	w.bring(m, f)
 	good := read(w, "reactors/motd.yaml")
-	for _, c := range []struct{ name, text, place, says string }{
+	cases := []struct{ name, text, place, says string }{
 		{"not YAML", good + "  when: [\n", "motd.yaml:", ""},
 		{"a key that is none", strings.Replace(good, "  do:", "  dou:", 1), "motd.yaml:3:3", "do"},
 		{"a field that the beacon does not send", f.rule("  when: data.chagne == 'removed'\n"), "motd.yaml:3:", "change"},
 		{"another file is broken", "", "other.yaml:2:3", ""},
-	} {
+	}
+	for _, c := range cases[:sized(len(cases), 1)] {
 		w.settled(m)
 		from := w.head()
 		if c.text != "" {

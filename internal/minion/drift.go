@@ -64,7 +64,8 @@ func (e *enforcer) corrected(s *enforced, now time.Time) (string, bool) {
 		e.m.log.Warn("state is contested: something else changes it again and again", "state", s.low.Key())
 		return job.DriftContested, true
 	}
-	s.wait, s.next = 0, time.Time{}
+	// Who makes the same drift again before the beacon has seen the correction makes no difference that it could tell: look once more.
+	s.wait, s.pending, s.arming, s.next = 0, true, true, now.Add(lookAgain)
 	return job.DriftCorrected, true
 }
 

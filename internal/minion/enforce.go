@@ -24,6 +24,7 @@ const (
 	failWaitMax    = 30 * time.Second
 	failWait       = 5 * time.Second        // before a correction that failed is tried again; doubles up to failWaitMax
 	enforceTimeout = time.Minute            // of one correction
+	lookAgain      = 100 * time.Millisecond // after a correction
 	armed          = 500 * time.Millisecond // after which the beacon watches what has become enforced
 )
 
@@ -141,7 +142,7 @@ func (e *enforcer) index() {
 			if w.Recurse {
 				e.trees[tag+"/"] = append(e.trees[tag+"/"], s)
 			}
-			watch := beacons.Watch{Path: w.Path, Recurse: w.Recurse}
+			watch := beacons.Watch{Path: w.Path, Recurse: w.Recurse, Link: w.Link}
 			if !s.contest.IsZero() {
 				watch.Settle = warWaitMin // each event of a war would cost a commit
 			}

@@ -232,4 +232,6 @@ func (l *Symlink) Comment(changes states.Changes, test bool) string {
 }
 
 // Watch is states.Watched.
-func (l *Symlink) Watch() []states.Watch { return watchPath(l.Name, false) }
+func (l *Symlink) Watch() []states.Watch {
+	return []states.Watch{{Beacon: "file", Path: l.Name, Link: true}}
+}
