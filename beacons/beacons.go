@@ -99,6 +99,7 @@ type Expected struct {
 	Cause  string      // id of the event that the correction answers
 	State  string      // module.function: name of the state that covers the path
 	Target string      // of a symlink
+	At     time.Time   // when it was announced, right before it was done
 	Told   bool        // its event has been fired: whoever makes the same again is somebody else
 }
 

@@ -137,6 +137,41 @@ func TestOwnWrites(t *testing.T) {
 	}
 }
 
+// Who makes the same drift again before Brine's correction was seen has changed nothing that the beacon could compare; it is
+// told all the same, once.
+func TestRepeatedDrift(t *testing.T) {
+	root := t.TempDir()
+	put(t, filepath.Join(root, "f"), "drift")
+	var own beacons.Expected
+	s := newStore()
+	l := begin(t, root, s, paths("/f"), func(e *beacons.Env) {
+		e.Own = func(p string) (beacons.Expected, bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return own, p == "/f" && own.Cause != ""
+		}
+		e.OwnTold = func(string, beacons.Expected) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			own.Told = true
+		}
+	})
+	s.mu.Lock()
+	own = beacons.Expected{SHA256: l.sum("wanted"), Mode: 0o644, UID: -1, GID: -1, Cause: "c1", At: time.Now()}
+	s.mu.Unlock()
+	put(t, l.at("/f"), "drift") // as it was last seen, and not as Brine has made it meanwhile
+	l.until(t, "the repeated drift", func() bool { return len(l.signals) == 1 })
+	if g := l.take()[0]; g.Own || g.Data.(Data).Change != Modified {
+		t.Errorf("told as %+v", g)
+	}
+	put(t, l.at("/f"), "drift")
+	put(t, l.at("/f"), "another")
+	l.until(t, "the next change", func() bool { return len(l.signals) == 1 })
+	if g := l.take()[0]; g.Data.(Data).After.Size != int64(len("another")) {
+		t.Errorf("told twice: %+v", g)
+	}
+}
+
 // A link is Brine's own when it leads where Brine let it lead, not because it is a link.
 func TestLinkMatches(t *testing.T) {
 	want := beacons.Expected{Mode: fs.ModeSymlink | 0o777, UID: 0, GID: 0, Target: "site-2"}

@@ -163,6 +163,12 @@ func (r *run) look(it *item) (f finding, found bool) {
 	switch {
 	case it.silent && s.Kind != absent, what != "" && !it.root.included(it.path), !settling && r.toldByContent(it, what, s.record):
 		what = ""
+	case what == "" && r.repeated(it, s.record):
+		if now.Before(it.since.Add(repeatWait)) {
+			it.due = now.Add(lastLook)
+			return f, false
+		}
+		what = repeatedAs(s.record)
 	case what == "":
 		if s.Kind != absent {
 			it.root.entries[it.path] = s.record // newer stamps

@@ -87,11 +87,7 @@ func (r *run) commit(batch []finding) {
 			f.it.root.entries[f.it.path] = f.after
 		}
 		r.drop(f.it)
-		if f.signal.Own && r.env.OwnTold != nil {
-			if e, ok := r.env.Own(f.it.path); ok && e.Cause == f.signal.Cause {
-				r.env.OwnTold(f.it.path, e)
-			}
-		}
+		r.superseded(f)
 		f.it.root.tell(f.it.path)
 		if f.from != nil {
 			delete(f.from.root.entries, f.from.path)

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"brine/beacons"
 	"brine/internal/job"
@@ -172,7 +173,7 @@ func (a *attempt) expect(path string, e states.Expected) {
 	}
 	a.written = append(a.written, announced{path, e})
 	a.Expectations.Announce(path, beacons.Expected{Absent: e.Absent, SHA256: e.SHA256, Mode: e.Mode, UID: e.UID, GID: e.GID,
-		Cause: a.cause.String(), State: a.low.Key(), Target: e.Target})
+		Cause: a.cause.String(), State: a.low.Key(), Target: e.Target, At: time.Now()})
 }
 
 func (a *attempt) plannedFor(path string) (states.Expected, bool) {
