@@ -217,7 +217,8 @@ func TestEnforceLink(t *testing.T) {
 		w.until("the link leads to site-1 again", leads("site-1"))
 	}
 	w.must(os.WriteFile(w.Path("host/site-1/index.html"), []byte("x"), 0o644))
-	w.until("each drift is told", func() bool { return len(w.tagged("brine/drift/"+m.ID+"/**", 0)) >= 3 })
+	// A drift that comes while the last one is being put right may be told together with it.
+	w.until("the drifts are told", func() bool { return len(w.tagged("brine/drift/"+m.ID+"/**", 0)) > 0 })
 	w.settled(m)
 	for _, e := range w.tagged("brine/beacon/"+m.ID+"/file/**", 0) {
 		if strings.Contains(e.Tag, "index.html") {

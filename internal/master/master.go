@@ -82,7 +82,7 @@ func New(opt Options) (*Master, error) {
 		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), compiling: make(chan struct{}, maxCompiling),
 		ready: make(chan struct{}), stop: make(chan struct{}),
 	}
-	m.rules = ruleFiles{dirs: c.ReactorDirs, env: reactors.Env{Data: dataTypes(opt.Beacons)}, log: opt.Log}
+	m.rules = ruleFiles{dirs: c.ReactorDirs, kept: c.file("rules.last"), env: reactors.Env{Data: dataTypes(opt.Beacons)}, log: opt.Log}
 	var err error
 	if m.key, err = identity.LoadOrCreate(c.file("master.key")); err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (m *Master) open(opt Options) error {
 	}
 	set, err := m.rules.load()
 	if err != nil { // a master that does not start helps nobody: it runs without rules, and says so
-		m.log.Error("rules not loaded; none is in force until they are put right", "error", err)
+		m.log.Error("rules not loaded", "error", err)
 	}
 	reactor := reactors.New(set)
 	if err := m.recover(reactor); err != nil {

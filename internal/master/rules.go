@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,11 +17,14 @@ import (
 	"brine/beacons"
 	"brine/internal/watch"
 	"brine/reactors"
+
+	"github.com/google/renameio/v2"
 )
 
 // ruleFiles reads the rules from their folders and keeps the last good set.
 type ruleFiles struct {
 	dirs []string
+	kept string // the file that holds the last good set's text, for a start with broken rule files
 	env  reactors.Env
 	log  *slog.Logger
 
@@ -31,22 +35,64 @@ type ruleFiles struct {
 
 // load reads all rule files. With a fault in any of them the set stays as it was, and the error says all that is wrong.
 func (r *ruleFiles) load() (*reactors.Set, error) {
-	set, err := LoadRules(r.dirs, r.env)
+	files, err := readRules(r.dirs)
+	set, faults := reactors.Load(files, r.env)
+	err = errors.Join(err, faults.Err())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = err
 	if err == nil {
 		r.set = set
+		r.keep(files)
 	}
 	if r.set == nil {
-		r.set, _ = reactors.Load(nil, r.env)
+		r.set = r.lastGood()
 	}
 	return r.set, err
+}
+
+// keep remembers a good set for the next start.
+func (r *ruleFiles) keep(files []reactors.Source) {
+	blob, err := json.Marshal(files)
+	if err == nil {
+		err = renameio.WriteFile(r.kept, blob, 0o600)
+	}
+	if err != nil {
+		r.log.Error("the rules are in force, but will not be known at the next start if their files are broken then", "error", err)
+	}
+}
+
+// lastGood is the set that was in force before this start; no rules when there was none, or it cannot be read.
+func (r *ruleFiles) lastGood() *reactors.Set {
+	var files []reactors.Source
+	blob, err := os.ReadFile(r.kept)
+	if err == nil {
+		err = json.Unmarshal(blob, &files)
+	}
+	if err == nil {
+		set, faults := reactors.Load(files, r.env)
+		if err = faults.Err(); err == nil {
+			r.log.Warn("the rule files are broken: the last good set stays in force", "rules", len(set.Rules()))
+			return set
+		}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		r.log.Error("the last good rules cannot be read: none is in force", "error", err)
+	}
+	none, _ := reactors.Load(nil, r.env)
+	return none
 }
 
 // LoadRules reads the rule files (*.yaml, *.yml) of folders and of single paths, in order. All faults of all files are told
 // at once.
 func LoadRules(paths []string, env reactors.Env) (*reactors.Set, error) {
+	files, err := readRules(paths)
+	set, faults := reactors.Load(files, env)
+	return set, errors.Join(err, faults.Err())
+}
+
+// readRules reads the rule files; the error says which could not be read.
+func readRules(paths []string) ([]reactors.Source, error) {
 	var files []reactors.Source
 	var faults []error
 	for _, p := range paths {
@@ -64,11 +110,7 @@ func LoadRules(paths []string, env reactors.Env) (*reactors.Set, error) {
 			files = append(files, reactors.Source{Name: name, Text: text})
 		}
 	}
-	set, bad := reactors.Load(files, env)
-	if len(bad) > 0 {
-		faults = append(faults, bad)
-	}
-	return set, errors.Join(faults...)
+	return files, errors.Join(faults...)
 }
 
 // ruleNames lists the rule files at a path. A folder that does not exist holds none.

@@ -21,9 +21,10 @@ const (
 	ackTimeoutMax   = time.Minute
 	backoffMin      = 100 * time.Millisecond
 	backoffMax      = 30 * time.Second
-	pendingAttempts = 6           // that count, while the key waits to be accepted: 3 to 6 s between two questions
-	stable          = time.Minute // a session that the master ends sooner counts as a failed attempt
-	rejectedWait    = time.Minute // the same for a rejected key
+	pendingAttempts = 6               // that count, while the key waits to be accepted: 3 to 6 s between two questions
+	stable          = time.Minute     // a session that the master ends sooner counts as a failed attempt
+	steady          = 5 * time.Second // the same for one that the network ended
+	rejectedWait    = time.Minute     // the same for a rejected key
 )
 
 // CoreOptions are what the core cannot find out by itself.

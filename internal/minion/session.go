@@ -71,7 +71,7 @@ func (c *Core) disconnected(in Disconnected) {
 		c.conn++ // the answer to Renew dials anew
 		return
 	}
-	if c.phase == up && c.now.Sub(c.since) >= stable {
+	if c.phase == up && c.now.Sub(c.since) >= steady {
 		c.attempts = 0
 	}
 	c.logf(true, "session ended", "reason", in.Err)
