@@ -11,8 +11,8 @@ import (
 const DefaultExpectations = 16384
 
 // Expectations remember what Brine itself made of paths, so that a beacon can tell its own writes from a drift. An entry is
-// made before the write, and kept until the next write to the path or until the bound pushes out the one
-// written longest ago. It may be used from several goroutines.
+// made before the write. It stands for Brine's own doing until its event is on disk (Told), and says which state covers the path until the next
+// write there, or until the bound pushes out the one written longest ago. It may be used from several goroutines.
 type Expectations struct {
 	mu    sync.Mutex
 	max   int
