@@ -71,6 +71,7 @@ type Args struct {
 	Test    bool              `json:"test,omitempty"`       // state.apply: say what would change, change nothing
 	Argv    []string          `json:"argv,omitempty"`       // master.exec: the command and its arguments; no shell
 	Env     map[string]string `json:"env,omitempty"`        // master.exec
+	Data    event.Data        `json:"data,omitempty"`       // a map: the arguments of any other function
 	Stdin   []byte            `json:"stdin,omitempty"`      // master.exec
 	Timeout time.Duration     `json:"timeout_ns,omitempty"` // master.exec; 0 is the action's default
 }

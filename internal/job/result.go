@@ -1,6 +1,10 @@
 package job
 
-import "time"
+import (
+	"time"
+
+	"brine/internal/event"
+)
 
 // Result is what came of one job on one minion: the data of the event brine/job/<jid>/ret/<minion>.
 type Result struct {
@@ -18,6 +22,7 @@ type Result struct {
 	States  []StateResult `json:"states,omitempty"`
 	Stdout  string        `json:"stdout,omitempty"` // master.exec, bounded
 	Stderr  string        `json:"stderr,omitempty"` // master.exec, bounded
+	Return  event.Data    `json:"return,omitempty"` // what any other function gives
 	Exit    int           `json:"exit,omitempty"`   // master.exec
 }
 

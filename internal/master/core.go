@@ -82,6 +82,7 @@ type minion struct {
 	marks   map[event.Incarnation]HighWater
 	gap     gap // the last one told
 	session *session
+	set     map[string]string // hashes of the settings sent in this session, by name
 	queue   queue
 	drift   drifts
 }

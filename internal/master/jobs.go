@@ -210,7 +210,7 @@ func (j *openJob) attempt() int { return min(max(j.Attempt, 1+j.Merged), wire.Ma
 func (j *openJob) message(now time.Time) *wire.Job {
 	return &wire.Job{
 		JID: j.JID, Attempt: j.attempt(), Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(now), 0),
-		Rule: j.Rule, Cause: j.New, Depth: j.Depth + 1, Low: j.low,
+		Rule: j.Rule, Cause: j.New, Depth: j.Depth + 1, Low: j.low, Args: j.Args.Data,
 	}
 }
 

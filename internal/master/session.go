@@ -97,10 +97,11 @@ func (c *Core) hello(s *session, h *wire.Hello) {
 		c.hangup(old, "another session of this key has taken over", "is a clone of this minion running?")
 	}
 	s.minion, s.inc = m, h.Inc
-	m.session = s
+	m.session, m.set = s, nil
 	c.present(m, s, h)
 	s.next = c.resume(m, h)
 	c.welcome(s)
+	c.setAll(m)
 	c.dispatch(m)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"brine/internal/event"
+	"brine/internal/job"
 	"brine/internal/wire"
 )
 
@@ -33,7 +34,9 @@ type CoreOptions struct {
 	Version string
 	Grains  event.Data
 	Permit  func(*wire.Job) error // nil permits; pure
-	Jitter  func() float64        // in [0,1): spreads reconnects; the simulator seeds it
+	// Functions are what the shell can do, by name; true for those that are run one at a time. Nil is state.apply and test.ping.
+	Functions map[string]bool
+	Jitter    func() float64 // in [0,1): spreads reconnects; the simulator seeds it
 }
 
 // phase is where the session stands.
@@ -73,6 +76,9 @@ type Core struct {
 
 // NewCore makes a core that waits for Started.
 func NewCore(opt CoreOptions) *Core {
+	if opt.Functions == nil {
+		opt.Functions = map[string]bool{job.StateApply: true, job.TestPing: false}
+	}
 	return &Core{opt: opt, done: map[string]Done{}}
 }
 

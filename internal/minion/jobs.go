@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"brine/internal/job"
 	"brine/internal/wire"
 )
 
@@ -66,7 +65,7 @@ func (c *Core) cancel(jid string) {
 func (c *Core) runNext() {
 	rest := c.queue[:0]
 	for _, q := range c.queue {
-		if q.job.Fun == job.StateApply && c.running != "" && c.now.Before(q.deadline) {
+		if c.opt.Functions[q.job.Fun] && c.running != "" && c.now.Before(q.deadline) {
 			rest = append(rest, q)
 			continue
 		}
@@ -75,7 +74,7 @@ func (c *Core) runNext() {
 			c.emit(Refuse{Job: q.job, Reason: err})
 			continue
 		}
-		if q.job.Fun == job.StateApply {
+		if c.opt.Functions[q.job.Fun] {
 			c.running = q.job.JID
 		}
 		c.emit(Run{Job: q.job, Deadline: q.deadline})
@@ -93,7 +92,7 @@ func (c *Core) permit(q queued) string {
 	if !c.now.Before(q.deadline) {
 		return "expired before it could start"
 	}
-	if q.job.Fun != job.StateApply && q.job.Fun != job.TestPing {
+	if _, ok := c.opt.Functions[q.job.Fun]; !ok {
 		return "this minion knows no function " + q.job.Fun
 	}
 	if c.opt.Permit != nil {

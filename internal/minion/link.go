@@ -35,6 +35,8 @@ func (m *Minion) do(ctx context.Context, g *errgroup.Group, out Output) ([]Input
 		g.Go(func() error { return m.run(ctx, out) })
 	case Refuse:
 		g.Go(func() error { return m.refuse(ctx, out) })
+	case Set:
+		m.set(ctx, out.Settings) // in the order they came
 	case Recall:
 		g.Go(func() error { return m.recall(ctx, out.Job) })
 	case Fire:

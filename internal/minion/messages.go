@@ -129,6 +129,8 @@ type (
 		Job    *wire.Job
 		Reason string
 	}
+	// Set puts in force what the master sets. No answer is needed.
+	Set struct{ Settings *wire.Settings }
 	// Recall tells the result of a finished job again, for a master that has lost it. The answer is Finished.
 	Recall struct{ Job *wire.Job }
 	// Fire makes an event of the core's own.
@@ -154,5 +156,6 @@ func (Renew) output()    {}
 func (Run) output()      {}
 func (Refuse) output()   {}
 func (Recall) output()   {}
+func (Set) output()      {}
 func (Fire) output()     {}
 func (Log) output()      {}

@@ -59,6 +59,9 @@ type Minion struct {
 	depths depths
 	chunks chunks
 
+	functions map[string]function
+	settings  map[string]setting
+
 	enforcer *enforcer
 	applied  job.LowState // what is enforced: the last thing applied; run's goroutine owns it
 	running  sync.Mutex   // one state run at a time
@@ -71,6 +74,7 @@ func New(opt Options) (*Minion, error) {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
 	m := &Minion{cfg: c, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs), stop: make(chan struct{})}
+	m.functions, m.settings = m.functionTable(), m.settingTable()
 	var err error
 	if m.key, err = identity.LoadOrCreate(filepath.Join(c.DataDir, "minion.key")); err != nil {
 		return nil, err
@@ -100,7 +104,12 @@ func (m *Minion) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("grains: %w", err)
 	}
-	m.core = NewCore(CoreOptions{ID: m.cfg.ID, Version: m.version, Grains: grains, Permit: m.permit, Jitter: rand.Float64})
+	known := make(map[string]bool, len(m.functions))
+	for name, f := range m.functions {
+		known[name] = f.exclusive
+	}
+	m.core = NewCore(CoreOptions{ID: m.cfg.ID, Version: m.version, Grains: grains, Permit: m.permit, Functions: known, Jitter: rand.Float64})
+	m.recallSettings(ctx)
 	m.log.Info("minion starts", "id", m.cfg.ID, "key", m.key.Fingerprint(), "master", m.cfg.Master.String())
 
 	g, ctx := errgroup.WithContext(ctx)

@@ -61,29 +61,11 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 	j := in.Job
 	m.depths.set(j.Cause, j.Depth)
 	r := job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, Test: j.Test, Rule: j.Rule, Started: time.Now()}
-	switch {
-	case j.Fun == job.TestPing:
-		r.OK = true
-	case j.Low == nil:
-		r.Error = "the job came without a low state"
-	default:
-		r.Hash = j.Low.Hash
-		ctx, cancel := context.WithDeadline(ctx, in.Deadline)
-		r.States = m.converge(ctx, *j.Low, j.Test, j.Cause)
-		cancel()
-		r.OK, r.Error = verdict(r.States)
-	}
+	applied := m.call(ctx, in, &r)
 	if ctx.Err() != nil {
 		return nil // the minion stops: the job was not finished, and comes again
 	}
 	r.Took = time.Since(r.Started)
-	var applied *job.LowState
-	if j.Low != nil && !j.Test {
-		merged := merge(m.applied, *j.Low)
-		if merged.Hash != m.applied.Hash {
-			applied = &merged
-		}
-	}
 	return m.finish(ctx, j, r, applied)
 }
 

@@ -99,6 +99,10 @@ func (c *Core) received(in Received) {
 		}
 	case *wire.Cancel:
 		c.cancel(msg.JID)
+	case *wire.Settings:
+		if c.phase == up {
+			c.emit(Set{Settings: msg})
+		}
 	case *wire.Bye:
 		if c.phase == up && c.now.Sub(c.since) >= stable {
 			c.attempts = 0 // else two clones that take the session from each other do so ever more slowly

@@ -139,22 +139,23 @@ func (m *Hello) check() *Error {
 		return fault(CodeBound, 5, "first %d, next %d: want 1 <= first <= next", m.First, m.Next)
 	case m.Acked >= m.First:
 		return fault(CodeBound, 7, "acknowledged up to %d, yet first is %d", m.Acked, m.First)
-	case len(m.Grains) > MaxGrains:
-		return fault(CodeBound, 10, "grains have %d bytes; at most %d", len(m.Grains), MaxGrains)
 	}
-	return first(checkInc(4, m.Inc, 1), checkName(9, "version", m.Version, MaxVersion), checkGrains(m.Grains))
+	return first(checkInc(4, m.Inc, 1), checkName(9, "version", m.Version, MaxVersion), checkMap(10, "grains", m.Grains, MaxGrains))
 }
 
-func checkGrains(d event.Data) *Error {
+func checkMap(field uint64, what string, d event.Data, limit int) *Error {
 	if len(d) == 0 {
 		return nil
 	}
+	if len(d) > limit {
+		return fault(CodeBound, field, "%s: %d bytes; at most %d", what, len(d), limit)
+	}
 	v, err := d.Value()
 	if err != nil {
-		return fault(CodeValue, 10, "grains: %v", err)
+		return fault(CodeValue, field, "%s: %v", what, err)
 	}
 	if _, ok := v.(map[string]any); !ok {
-		return fault(CodeValue, 10, "grains are no map")
+		return fault(CodeValue, field, "%s: not a map", what)
 	}
 	return nil
 }
@@ -229,6 +230,13 @@ func (m *Chunk) check() *Error {
 	return nil
 }
 
+func (m *Settings) check() *Error {
+	if m.Name == "" {
+		return fault(CodeValue, 1, "the name is empty")
+	}
+	return first(checkName(1, "name", m.Name, MaxName), checkHash(2, m.Hash), checkMap(3, "settings", m.Data, MaxSettings))
+}
+
 func (m *Bye) check() *Error { return first(checkReason(1, m.Reason), checkReason(2, m.Hint)) }
 
 func (m *Job) check() *Error {
@@ -241,8 +249,9 @@ func (m *Job) check() *Error {
 		return fault(CodeValue, 3, "the function is empty")
 	case m.Remaining < 0:
 		return fault(CodeBound, 5, "%v remain", m.Remaining)
-	case m.Low != nil:
-		return checkLow(m.Low)
 	}
-	return nil
+	if err := checkMap(10, "arguments", m.Args, MaxArgs); err != nil || m.Low == nil {
+		return err
+	}
+	return checkLow(m.Low)
 }

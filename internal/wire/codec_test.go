@@ -30,11 +30,12 @@ func messages() []Message {
 		&Events{First: 3, Events: []RawEvent{EncodeEvent(fullEvent()), {0xff}}},
 		&Ack{UpTo: 9, Rejected: []Rejection{{Seq: 4, Reason: "tag"}, {Seq: 9, Reason: ""}}},
 		&Taken{JID: jid1, Attempt: 2},
-		&Job{JID: jid1, Attempt: 1, Fun: job.StateApply, Test: true, Remaining: time.Minute, Rule: "restore-motd", Cause: cause1, Depth: 2, Low: low},
+		&Job{JID: jid1, Attempt: 1, Fun: job.StateApply, Test: true, Remaining: time.Minute, Rule: "restore-motd", Cause: cause1, Depth: 2, Low: low, Args: event.Data{0xa0}},
 		&Get{Hash: hash1, Offset: 262144},
 		&Cancel{JID: jid1},
 		&Chunk{Hash: hash1, Offset: 2, Size: 5, Data: []byte("abc")},
 		&Bye{Reason: "key rejected", Hint: "ask"},
+		&Settings{Name: "holds", Hash: hash1, Data: event.Data{0xa0}},
 	}
 }
 

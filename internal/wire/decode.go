@@ -31,6 +31,8 @@ func blank(t Type) decoder {
 		return &Chunk{}
 	case TypeBye:
 		return &Bye{}
+	case TypeSettings:
+		return &Settings{}
 	}
 	return nil
 }
@@ -172,11 +174,30 @@ func (m *Job) read(r *reader) {
 			m.Depth = r.uint8()
 		case 9:
 			m.Low = r.low()
+		case 10:
+			m.Args = r.bytes()
 		default:
 			r.skip(1)
 		}
 	}
 	f.need(r, 1, 2, 3, 5, 7, 8)
+}
+
+func (m *Settings) read(r *reader) {
+	f := r.fields()
+	for f.next(r) {
+		switch f.key {
+		case 1:
+			m.Name = r.text()
+		case 2:
+			m.Hash = r.text()
+		case 3:
+			m.Data = r.bytes()
+		default:
+			r.skip(1)
+		}
+	}
+	f.need(r, 1, 2)
 }
 
 func (m *Cancel) read(r *reader) {

@@ -34,16 +34,17 @@ type Type byte
 // The types. Odd ones go up, from minion to master; even ones down. Type zero is no message: an empty frame is the
 // bus's heartbeat.
 const (
-	TypeHello   Type = 0x01 // up, first
-	TypeEvents  Type = 0x03 // up
-	TypeTaken   Type = 0x05 // up
-	TypeGet     Type = 0x07 // up
-	TypeWelcome Type = 0x02 // down, first
-	TypeAck     Type = 0x04 // down
-	TypeJob     Type = 0x06 // down
-	TypeCancel  Type = 0x08 // down
-	TypeChunk   Type = 0x0a // down
-	TypeBye     Type = 0x0c // down, last
+	TypeHello    Type = 0x01 // up, first
+	TypeEvents   Type = 0x03 // up
+	TypeTaken    Type = 0x05 // up
+	TypeGet      Type = 0x07 // up
+	TypeWelcome  Type = 0x02 // down, first
+	TypeAck      Type = 0x04 // down
+	TypeJob      Type = 0x06 // down
+	TypeCancel   Type = 0x08 // down
+	TypeChunk    Type = 0x0a // down
+	TypeBye      Type = 0x0c // down, last
+	TypeSettings Type = 0x0e // down
 )
 
 // Hello opens a session.
@@ -112,6 +113,7 @@ type Job struct {
 	Cause     event.ID      `cbor:"7,keyasint"` // the event brine/job/<jid>/new: the cause of all that comes of it
 	Depth     uint8         `cbor:"8,keyasint"` // of the events that come of it
 	Low       *job.LowState `cbor:"9,keyasint,omitempty"`
+	Args      event.Data    `cbor:"10,keyasint,omitempty"` // of a function other than state.apply: a map
 }
 
 // Taken says that the minion has the job: queued, running or done.
@@ -146,13 +148,22 @@ type Bye struct {
 	Hint   string `cbor:"2,keyasint,omitempty"`
 }
 
-func (*Hello) Type() Type   { return TypeHello }
-func (*Events) Type() Type  { return TypeEvents }
-func (*Taken) Type() Type   { return TypeTaken }
-func (*Get) Type() Type     { return TypeGet }
-func (*Welcome) Type() Type { return TypeWelcome }
-func (*Ack) Type() Type     { return TypeAck }
-func (*Job) Type() Type     { return TypeJob }
-func (*Cancel) Type() Type  { return TypeCancel }
-func (*Chunk) Type() Type   { return TypeChunk }
-func (*Bye) Type() Type     { return TypeBye }
+// Settings is what the master wants in force on this minion under one name, until it says otherwise: it replaces what came under
+// that name before. The minion keeps it over a restart.
+type Settings struct {
+	Name string     `cbor:"1,keyasint"`
+	Hash string     `cbor:"2,keyasint"`           // SHA-256 of Data, hex: what is in force already is left alone
+	Data event.Data `cbor:"3,keyasint,omitempty"` // a map; none takes the name back
+}
+
+func (*Hello) Type() Type    { return TypeHello }
+func (*Events) Type() Type   { return TypeEvents }
+func (*Taken) Type() Type    { return TypeTaken }
+func (*Get) Type() Type      { return TypeGet }
+func (*Welcome) Type() Type  { return TypeWelcome }
+func (*Ack) Type() Type      { return TypeAck }
+func (*Job) Type() Type      { return TypeJob }
+func (*Cancel) Type() Type   { return TypeCancel }
+func (*Chunk) Type() Type    { return TypeChunk }
+func (*Bye) Type() Type      { return TypeBye }
+func (*Settings) Type() Type { return TypeSettings }

@@ -85,6 +85,10 @@ func naiveMessage(t byte, f map[uint64]any) {
 		} else {
 			want(n <= 262144 && off+n <= size && (n > 0 || off == size))
 		}
+	case 14:
+		want(txt(f[1]) != "" && nHash.MatchString(txt(f[2])))
+		name(f[1], 1024)
+		naiveData(f[3], 524288)
 	case 12:
 		want(len(txt(f[1])) <= 1024 && len(txt(f[2])) <= 1024)
 	}
@@ -96,10 +100,15 @@ func naiveHello(f map[uint64]any) {
 	want(num(f[4]) >= 1 && num(f[4]) < 1<<40)
 	want(num(f[5]) >= 1 && num(f[5]) <= num(f[6]) && num(f[7]) < num(f[5]))
 	name(f[9], 64)
-	grains, _ := f[10].([]byte)
-	want(len(grains) <= 65536)
-	if len(grains) > 0 {
-		v, err := event.Data(grains).Value() // its rules are those of every event's data
+	naiveData(f[10], 65536)
+}
+
+// naiveData is a byte string that holds a map, or is empty.
+func naiveData(field any, limit int) {
+	data, _ := field.([]byte)
+	want(len(data) <= limit)
+	if len(data) > 0 {
+		v, err := event.Data(data).Value() // its rules are those of every event's data
 		_, isMap := v.(map[string]any)
 		want(err == nil && isMap)
 	}
@@ -111,6 +120,7 @@ func naiveJob(f map[uint64]any) {
 	name(f[3], 1024)
 	name(f[6], 1024)
 	evID(f[7])
+	naiveData(f[10], 262144)
 	if f[9] == nil {
 		return
 	}

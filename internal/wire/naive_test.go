@@ -172,8 +172,8 @@ func naive(b []byte, isEvent bool) (fields map[uint64]any, ok bool) {
 		panic(nErr("size"))
 	}
 	spec, known := map[byte]string{
-		1: "1u 2u 3t 4u 5u 6u 7u 8i 9t? 10d?", 2: "1u 2u 3u 4i", 3: "1u 2a", 4: "1u 2a?", 5: "1t 2u", 6: "1t 2u 3t 4b? 5i 6t? 7t 8u 9m?",
-		7: "1t 2i", 8: "1t", 10: "1t 2i 3i 4d? 5t?", 12: "1t 2t?",
+		1: "1u 2u 3t 4u 5u 6u 7u 8i 9t? 10d?", 2: "1u 2u 3u 4i", 3: "1u 2a", 4: "1u 2a?", 5: "1t 2u", 6: "1t 2u 3t 4b? 5i 6t? 7t 8u 9m? 10d?",
+		7: "1t 2i", 8: "1t", 10: "1t 2i 3i 4d? 5t?", 12: "1t 2t?", 14: "1t 2t 3d?",
 	}[b[0]]
 	if !known {
 		panic(nErr("type"))

@@ -1,0 +1,60 @@
+package master
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"brine/internal/event"
+	"brine/internal/wire"
+)
+
+// provider says what is to be in force on a minion under one name; nil for nothing. It is asked at each greeting, and
+// whenever setAll is called because something has changed.
+type provider struct {
+	name string
+	of   func(*Core, *minion) event.Data
+}
+
+// providers are all settings that the master keeps its minions in.
+var providers []provider
+
+// setAll sends a minion in session the settings that it was not sent in this session. It keeps them over a restart, and leaves alone
+// what is in force already.
+func (c *Core) setAll(m *minion) {
+	if m.session == nil {
+		return
+	}
+	for _, p := range providers {
+		data := p.of(c, m)
+		sum := sha256.Sum256(data)
+		hash := hex.EncodeToString(sum[:])
+		if m.set[p.name] == hash {
+			continue
+		}
+		msg := &wire.Settings{Name: p.name, Hash: hash, Data: data}
+		if _, err := wire.Encode(msg); err != nil {
+			c.emit(Log{Warn: true, Text: "settings not sent", Args: []any{"minion", m.info.ID, "setting", p.name, "error", err}})
+			continue
+		}
+		if m.set == nil {
+			m.set = map[string]string{}
+		}
+		m.set[p.name] = hash
+		c.emit(Send{Conn: m.session.conn, Msg: msg})
+	}
+}
+
+// setEverywhere is setAll for all minions, in order.
+func (c *Core) setEverywhere() {
+	var ids []string
+	for id, m := range c.minions {
+		if m.session != nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		c.setAll(c.minions[id])
+	}
+}

@@ -1,0 +1,57 @@
+package minion
+
+import (
+	"context"
+	"time"
+
+	"brine/internal/job"
+	"brine/internal/wire"
+)
+
+// function is what a job can ask of this minion.
+type function struct {
+	// exclusive ones are run one at a time, in the order they came; the others wait for nobody.
+	exclusive bool
+	// run carries the job out. What it leaves of the result is filled in: jid, attempt, times. applied is the low state that is
+	// enforced from now on; nil leaves that as it is.
+	run func(ctx context.Context, j *wire.Job, r *job.Result) (applied *job.LowState)
+}
+
+// functions are all that this minion knows, by name. Whether it does them is for allow to say.
+func (m *Minion) functionTable() map[string]function {
+	return map[string]function{
+		job.StateApply: {exclusive: true, run: m.stateApply},
+		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
+	}
+}
+
+// call runs a function until its deadline.
+func (m *Minion) call(ctx context.Context, in Run, r *job.Result) *job.LowState {
+	ctx, cancel := context.WithDeadline(ctx, in.Deadline)
+	defer cancel()
+	f, ok := m.functions[in.Job.Fun]
+	if !ok {
+		r.Error = "this minion knows no function " + in.Job.Fun // the core has refused it already
+		return nil
+	}
+	r.Started = time.Now()
+	return f.run(ctx, in.Job, r)
+}
+
+func (m *Minion) stateApply(ctx context.Context, j *wire.Job, r *job.Result) *job.LowState {
+	if j.Low == nil {
+		r.Error = "the job came without a low state"
+		return nil
+	}
+	r.Hash = j.Low.Hash
+	r.States = m.converge(ctx, *j.Low, j.Test, j.Cause)
+	r.OK, r.Error = verdict(r.States)
+	if j.Test {
+		return nil
+	}
+	merged := merge(m.applied, *j.Low)
+	if merged.Hash == m.applied.Hash {
+		return nil
+	}
+	return &merged
+}
