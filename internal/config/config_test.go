@@ -188,3 +188,36 @@ func TestStringsTakesOneOrMany(t *testing.T) {
 		}
 	}
 }
+
+// Limits under names of one's own stand beside options with fixed names.
+func TestDecodeRest(t *testing.T) {
+	type limit struct {
+		Above string `yaml:"above"`
+		For   string `yaml:"for"`
+	}
+	type options struct {
+		Interval string           `yaml:"interval"`
+		Limits   map[string]limit `yaml:",rest"`
+	}
+	defaults := map[string]limit{"high": {Above: "90%", For: "30s"}, "low": {Above: "1%"}}
+	for text, want := range map[string]options{
+		"interval: 5s":                         {Interval: "5s", Limits: defaults},
+		"high: {above: 80%}":                   {Limits: map[string]limit{"high": {Above: "80%", For: "30s"}}},
+		"high:\nmine: {for: 1s}\ninterval: 1s": {Interval: "1s", Limits: map[string]limit{"high": defaults["high"], "mine": {For: "1s"}}},
+	} {
+		got := options{Limits: defaults}
+		if f := parse(t, text).Decode(&got); len(f) > 0 {
+			t.Errorf("%q: %v", text, f)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q:\n%s", text, d)
+		}
+	}
+	if defaults["high"].Above != "90%" || len(defaults) != 2 {
+		t.Error("a shared default was written")
+	}
+	faults := lines(parse(t, "intervall: 5s\nhigh: {abov: 1}").Decode(&options{}))
+	if want := "f.yaml:1:1: unknown key \"intervall\" (did you mean interval?)\nf.yaml:2:8: unknown key \"abov\" (did you mean above?)"; faults != want {
+		t.Error(faults)
+	}
+}

@@ -26,7 +26,8 @@ var (
 // Decode fills what into points to, and gives every fault in one go.
 //
 // A struct takes a map; its fields are named by `yaml:"name"`, or `yaml:"name,required"`; a field without a tag is not
-// the file's to set, but for an embedded struct, whose fields count as the outer one's. A string takes a scalar's own text, a
+// the file's to set, but for an embedded struct, whose fields count as the outer one's; a map with `yaml:",rest"` takes the maps under all
+// other keys. A string takes a scalar's own text, a
 // time.Duration a number with its unit (ParseDuration), a slice a list or a single scalar, a map[string]T a map, an interface
 // Value(), a *Node the node itself, an encoding.TextUnmarshaler a scalar's text, an Unmarshaler whatever it likes.
 // A value that is there already is the default: it stays where the file says nothing, and Null says nothing. When a value was

@@ -10,6 +10,7 @@ import (
 type field struct {
 	name     string
 	required bool
+	rest     bool // a map that takes every key which no other field names
 	index    []int
 }
 
@@ -25,6 +26,8 @@ func fields(t reflect.Type, at []int) []field {
 		case name == "-":
 		case name == "" && f.Type.Kind() == reflect.Struct && (f.Anonymous && !tagged || opts == "inline"):
 			out = append(out, fields(f.Type, index)...)
+		case name == "" && opts == "rest" && f.Type.Kind() == reflect.Map:
+			out = append(out, field{rest: true, index: index})
 		case name != "" && f.IsExported():
 			out = append(out, field{name: name, required: opts == "required", index: index})
 		}
@@ -36,19 +39,32 @@ func decodeStruct(n *Node, v reflect.Value) Faults {
 	if n.Kind() != Map && n.Kind() != Null {
 		return Faults{n.Fault("want a map, not %s", describe(n))}
 	}
-	known := fields(v.Type(), nil)
-	byName := make(map[string]field, len(known))
-	for _, f := range known {
+	var known []field
+	var rest reflect.Value
+	byName := map[string]field{}
+	for _, f := range fields(v.Type(), nil) {
+		if f.rest {
+			rest = v.FieldByIndex(f.index)
+			continue
+		}
+		known = append(known, f)
 		byName[f.name] = f
 	}
 	var faults Faults
+	others := reflect.Value{}
 	for _, p := range n.Pairs() {
 		f, ok := byName[p.Key.text]
-		if !ok {
+		switch {
+		case ok:
+			faults = append(faults, decode(p.Value, v.FieldByIndex(f.index))...)
+		case rest.IsValid() && p.Value.Kind() != Scalar: // a scalar is a misspelt option: what is named freely has options of its own
+			others = decodeEntry(p, rest, others, &faults)
+		default:
 			faults = append(faults, unknownKey(p.Key, known))
-			continue
 		}
-		faults = append(faults, decode(p.Value, v.FieldByIndex(f.index))...)
+	}
+	if others.IsValid() {
+		rest.Set(others)
 	}
 	for _, f := range known {
 		if f.required && n.Get(f.name).Kind() == Null {
@@ -60,6 +76,21 @@ func decodeStruct(n *Node, v reflect.Value) Faults {
 		}
 	}
 	return faults
+}
+
+// decodeEntry puts one pair into a copy of a map, so that a shared default is never written: what the file names takes the place of all
+// defaults.
+func decodeEntry(p Pair, dst, into reflect.Value, faults *Faults) reflect.Value {
+	if !into.IsValid() {
+		into = reflect.MakeMap(dst.Type())
+	}
+	value := reflect.New(dst.Type().Elem()).Elem()
+	if had := dst.MapIndex(reflect.ValueOf(p.Key.text)); had.IsValid() {
+		value.Set(had)
+	}
+	*faults = append(*faults, decode(p.Value, value)...)
+	into.SetMapIndex(reflect.ValueOf(p.Key.text), value)
+	return into
 }
 
 func unknownKey(key *Node, known []field) Fault {
