@@ -16,7 +16,8 @@ type Source struct {
 
 // Env is what rules are checked against.
 type Env struct {
-	Data map[string]any // by the name of a beacon: the zero value of the struct its events carry
+	Data    map[string]any         // by the name of a beacon: the zero value of the struct its events carry
+	Actions map[string]ActionShape // by the name of a function, beside those that this package knows itself
 }
 
 // World is what a step may ask beside the event. What it gives must be a function of the log, or a replay decides otherwise.

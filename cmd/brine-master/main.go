@@ -6,6 +6,7 @@ import (
 	"os"
 
 	beaconlist "brine/beacons/all"
+	actionlist "brine/internal/action/all"
 	"brine/internal/api/masterapi"
 	"brine/internal/daemon"
 	"brine/internal/master"
@@ -30,7 +31,7 @@ func run(ctx context.Context, env daemon.Env) error {
 		return err
 	}
 	m, err := master.New(master.Options{
-		Config: config, Beacons: beaconlist.List(), States: statelist.List(), Version: daemon.Version, Log: env.Log,
+		Config: config, Beacons: beaconlist.List(), States: statelist.List(), Actions: actionlist.List(), Version: daemon.Version, Log: env.Log,
 	})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func TestNoInit(t *testing.T) {
 
 // runsPrograms are the packages that start processes.
 var runsPrograms = map[string]string{
-	"internal/action/exec": "master.exec is an operator's command, without a shell",
+	"internal/command": "the command of a master.exec or a cmd.run, without a shell",
 	"internal/rig":         "real daemons for the demo and for tests",
 	"states/file":          "check_cmd: what must accept a file before it is put in its place",
 }

@@ -16,13 +16,15 @@ var layers = []struct {
 	{"values made of values", []string{"internal/job", "internal/target"}},
 	{"contracts", []string{"beacons", "states", "reactors"}},
 	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux"}},
-	{"single modules and actions", []string{"beacons/file", "states/file", "internal/action/exec"}},
+	{"the contract of actions, processes", []string{"internal/action", "internal/command"}},
+	{"single actions", []string{"internal/action/exec"}},
+	{"single modules", []string{"beacons/file", "states/file"}},
 	{"stores, bus, watcher, compiler, engine", []string{
 		"internal/outbox", "internal/eventlog", "internal/bus", "internal/watch", "internal/converge", "internal/compile"}},
 	{"roles", []string{"internal/minion", "internal/master"}},
 	{"the API", []string{"internal/api"}},
 	{"what serves and uses the API, and the lists of all modules", []string{
-		"internal/api/apiserver", "internal/rig", "internal/daemon", "beacons/all", "states/all"}},
+		"internal/api/apiserver", "internal/rig", "internal/daemon", "beacons/all", "states/all", "internal/action/all"}},
 	{"sockets of the roles, command line", []string{"internal/api/masterapi", "internal/api/minionapi", "internal/cli"}},
 	{"commands", []string{"cmd/brine", "cmd/brine-master", "cmd/brine-minion"}},
 }

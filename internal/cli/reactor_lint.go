@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	beaconlist "brine/beacons/all"
+	"brine/internal/action"
+	actionlist "brine/internal/action/all"
 	"brine/reactors"
 
 	"github.com/spf13/cobra"
@@ -40,11 +42,7 @@ files at once, and warnings of what is probably not meant. Exit code 1 if there 
 }
 
 func (a *app) lint(files []reactors.Source) error {
-	data := map[string]any{}
-	for _, m := range beaconlist.List() {
-		data[m.Name] = m.Data
-	}
-	set, faults := reactors.Load(files, reactors.Env{Data: data})
+	set, faults := reactors.Load(files, action.RuleEnv(beaconlist.List(), actionlist.List()))
 	p := a.colors()
 	if set != nil {
 		for _, w := range set.Warnings() {

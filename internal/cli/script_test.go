@@ -17,6 +17,7 @@ import (
 	"time"
 
 	beaconlist "brine/beacons/all"
+	actionlist "brine/internal/action/all"
 	"brine/internal/api"
 	"brine/internal/api/masterapi"
 	"brine/internal/api/minionapi"
@@ -124,7 +125,7 @@ func (h *here) master(ts *testscript.TestScript) {
 	for _, dir := range append(c.FileRoots, c.ReactorDirs...) {
 		ts.Check(os.MkdirAll(dir, 0o755))
 	}
-	m, err := master.New(master.Options{Config: &c, Beacons: beaconlist.List(), States: statelist.List(), Version: "test", Log: h.log})
+	m, err := master.New(master.Options{Config: &c, Beacons: beaconlist.List(), States: statelist.List(), Actions: actionlist.List(), Version: "test", Log: h.log})
 	ts.Check(err)
 	h.begin("master", m.Run, func(ctx context.Context) error { return masterapi.Serve(ctx, c.Socket, m, h.log) })
 	<-m.Ready()

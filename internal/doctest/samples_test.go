@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	beaconlist "brine/beacons/all"
+	"brine/internal/action"
+	actionlist "brine/internal/action/all"
 	"brine/internal/compile"
 	"brine/internal/config"
 	"brine/internal/master"
@@ -42,11 +44,7 @@ func TestRulesInPages(t *testing.T) {
 // loadRules loads rule files, which may have neither faults nor warnings.
 func loadRules(t *testing.T, files []reactors.Source) *reactors.Set {
 	t.Helper()
-	data := map[string]any{}
-	for _, m := range beaconlist.List() {
-		data[m.Name] = m.Data
-	}
-	set, faults := reactors.Load(files, reactors.Env{Data: data})
+	set, faults := reactors.Load(files, action.RuleEnv(beaconlist.List(), actionlist.List()))
 	for _, f := range faults {
 		t.Errorf("%s", f)
 	}

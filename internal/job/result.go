@@ -15,15 +15,16 @@ type Result struct {
 	Test    bool          `json:"test,omitempty"`
 	Error   string        `json:"error,omitempty"`   // why nothing was run, or the first failure
 	Refused bool          `json:"refused,omitempty"` // by the minion's allow list, or expired on arrival
+	Final   bool          `json:"final,omitempty"`   // it failed, and trying again would change nothing
 	Rule    string        `json:"rule,omitempty"`
 	Hash    string        `json:"hash,omitempty"` // of the low state
 	Started time.Time     `json:"started"`        // by the minion's clock
 	Took    time.Duration `json:"took_ns"`
 	States  []StateResult `json:"states,omitempty"`
-	Stdout  string        `json:"stdout,omitempty"` // master.exec, bounded
+	Stdout  string        `json:"stdout,omitempty"` // what a command printed, or a server answered; bounded
 	Stderr  string        `json:"stderr,omitempty"` // master.exec, bounded
 	Return  event.Data    `json:"return,omitempty"` // what any other function gives
-	Exit    int           `json:"exit,omitempty"`   // master.exec
+	Exit    int           `json:"exit,omitempty"`   // of a command; of an HTTP request its status
 }
 
 // StateResult is what came of one state.

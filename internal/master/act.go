@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
-	"brine/internal/action/exec"
+	"brine/internal/action"
 	"brine/internal/job"
 	"brine/internal/wire"
 
@@ -122,20 +123,35 @@ func (m *Master) piece(g wire.Get) ([]byte, int64, error) {
 	return buf, size, err
 }
 
-// execute carries out a master.exec.
+// execute carries out an action on this host.
 func (m *Master) execute(ctx context.Context, j job.Job) error {
-	stdin := j.Args.Stdin
-	if len(j.Causes) > 0 {
-		if e, err := m.event(j.Causes[0]); err == nil {
-			stdin, _ = e.MarshalJSON()
-		}
-	}
-	r := exec.Run(ctx, exec.Command{
-		Argv: j.Args.Argv, Env: j.Args.Env, Stdin: stdin, Timeout: j.Args.Timeout, JID: j.JID, Attempt: j.Attempt})
+	r := m.actOn(ctx, j)
 	if ctx.Err() != nil {
 		return nil // interrupted: it is run again after the next start
 	}
 	r.JID, r.Attempt, r.Fun, r.Rule = j.JID, j.Attempt, j.Fun, j.Rule
 	_ = m.input(ctx, Executed{JID: j.JID, Result: r})
 	return nil
+}
+
+func (m *Master) actOn(ctx context.Context, j job.Job) (r job.Result) {
+	r.Started = time.Now()
+	mod, ok := m.actions[j.Fun]
+	if !ok || mod.Run == nil {
+		r.Error, r.Final = fmt.Sprintf("this master knows no action %q", j.Fun), true
+		return r
+	}
+	args, err := mod.Decode(j.Args)
+	if err != nil {
+		r.Error, r.Final = err.Error(), true
+		return r
+	}
+	call := action.Call{Job: j, Args: args, Host: action.Host{Log: m.log, Version: m.version}}
+	if len(j.Causes) > 0 {
+		call.Event, _ = m.event(j.Causes[0]) // without it, when it is no longer kept
+	}
+	began := r.Started
+	r = mod.Run(ctx, call)
+	r.Started, r.Took = began, time.Since(began)
+	return r
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"brine/beacons"
+	"brine/internal/action"
 	"brine/internal/bus"
 	"brine/internal/compile"
 	"brine/internal/eventlog"
@@ -28,6 +29,7 @@ type Options struct {
 	Path    string // of the configuration file, for a reload; empty for none
 	Beacons []beacons.Module
 	States  []states.Module
+	Actions []action.Module
 	Version string
 	Log     *slog.Logger
 }
@@ -44,6 +46,7 @@ type Master struct {
 	server   *bus.Server
 	tap      *bus.Tap
 	rules    ruleFiles
+	actions  map[string]action.Module
 	minions  minionTable
 
 	early []Output // what acts, of decisions made while the log was opened
@@ -82,7 +85,11 @@ func New(opt Options) (*Master, error) {
 		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), compiling: make(chan struct{}, maxCompiling),
 		ready: make(chan struct{}), stop: make(chan struct{}),
 	}
-	m.rules = ruleFiles{dirs: c.ReactorDirs, kept: c.file("rules.last"), env: reactors.Env{Data: dataTypes(opt.Beacons)}, log: opt.Log}
+	m.rules = ruleFiles{dirs: c.ReactorDirs, kept: c.file("rules.last"), env: action.RuleEnv(opt.Beacons, opt.Actions), log: opt.Log}
+	m.actions = make(map[string]action.Module, len(opt.Actions))
+	for _, a := range opt.Actions {
+		m.actions[a.Name] = a
+	}
 	var err error
 	if m.key, err = identity.LoadOrCreate(c.file("master.key")); err != nil {
 		return nil, err
@@ -113,15 +120,6 @@ func (m *Master) open(opt Options) error {
 	m.server = bus.NewServer(bus.ServerOptions{Key: m.key, Admit: m.admit, Enrol: m.enrol, Handler: m, Log: m.log})
 	m.tap = bus.NewTap(bus.TapOptions{Log: m.log})
 	return nil
-}
-
-// dataTypes lists what events carry, by the beacon that sends them.
-func dataTypes(modules []beacons.Module) map[string]any {
-	types := make(map[string]any, len(modules))
-	for _, m := range modules {
-		types[m.Name] = m.Data
-	}
-	return types
 }
 
 // Run is the master's life, in the order of an event's: the bus takes it in, the core decides, the log keeps it, and

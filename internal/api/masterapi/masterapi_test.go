@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	actionlist "brine/internal/action/all"
 	"brine/internal/api"
 	"brine/internal/config"
 	"brine/internal/event"
@@ -46,7 +47,7 @@ func startStop(t *testing.T) (*api.Client, *master.Master, func()) {
 	c.Listen, c.DataDir, c.Socket, c.Tap = config.Strings{"tcp://127.0.0.1:0"}, filepath.Join(dir, "data"), filepath.Join(dir, "m.sock"), ""
 	c.FileRoots, c.ReactorDirs = []string{dir}, []string{rules}
 	log := slog.New(slog.DiscardHandler)
-	m, err := master.New(master.Options{Config: &c, States: statelist.List(), Version: "test", Log: log})
+	m, err := master.New(master.Options{Config: &c, States: statelist.List(), Actions: actionlist.List(), Version: "test", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,15 @@
+// Package all lists the actions that Brine comes with. It owns the list and nothing else: an action that is not named here does
+// not exist, and none registers itself.
+package all
+
+import (
+	"brine/internal/action"
+	"brine/internal/action/exec"
+)
+
+// List returns every action's module, by name.
+func List() []action.Module {
+	return []action.Module{
+		exec.Module(),
+	}
+}
