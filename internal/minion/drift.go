@@ -37,7 +37,7 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 		return job.DriftSettled, true
 	case !changed:
 		return "", false
-	case s.low.Enforce == job.EnforceWarn:
+	case s.low.Enforce == job.EnforceWarn || s.held:
 		first := !s.drifted
 		s.drifted = true
 		return job.DriftDrifted, first
@@ -74,7 +74,7 @@ func (e *enforcer) tell(ctx context.Context, t task, r job.StateResult, what str
 	e.mu.Lock()
 	total := t.s.total
 	e.mu.Unlock()
-	data, err := event.Encode(job.Drift{ID: t.low.ID, SLS: t.low.SLS, Fun: t.low.Fun, Name: t.low.Name, Corrected: total, Result: r})
+	data, err := event.Encode(job.Drift{ID: t.low.ID, SLS: t.low.SLS, Fun: t.low.Fun, Name: t.low.Name, Corrected: total, Held: t.held, Result: r})
 	if err != nil {
 		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
 		return

@@ -55,6 +55,7 @@ type enforced struct {
 	contest time.Time // the last drift of a contested state; zero where it is not contested
 	drifted bool      // warned of, or failed, and not yet right
 	arming  bool      // next is the wait until the beacon watches
+	held    bool      // it is only looked at for a while
 }
 
 // bucketEnforce is where the outbox remembers, by the state's key, what was told of a state that is out of line: its end is to be
@@ -249,6 +250,7 @@ type task struct {
 	s      *enforced
 	low    job.Low
 	causes []event.ID
+	held   string // why it is only looked at
 }
 
 // work looks at every state that is due, and says when the next one will be.
@@ -287,7 +289,7 @@ func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
 	return t, again, false
 }
 
-// put brings one state about, or in warn mode says how it differs, and tells what came of it.
+// put brings one state about, or in warn mode and while it is held says how it differs, and tells what came of it.
 func (e *enforcer) put(ctx context.Context, t task) {
 	ctx, cancel := context.WithTimeout(ctx, enforceTimeout)
 	defer cancel()
@@ -295,8 +297,12 @@ func (e *enforcer) put(ctx context.Context, t task) {
 	if len(t.causes) > 0 {
 		cause = t.causes[0]
 	}
-	warn := t.low.Enforce == job.EnforceWarn
-	results := e.m.converge(ctx, job.LowState{States: []job.Low{t.low}}, warn, cause)
+	look := t.low.Enforce == job.EnforceWarn
+	if t.held = e.holding(t); t.held != "" {
+		look = true
+		defer e.keep(t)
+	}
+	results := e.m.converge(ctx, job.LowState{States: []job.Low{t.low}}, look, cause)
 	if ctx.Err() != nil || len(results) != 1 {
 		return
 	}

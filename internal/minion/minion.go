@@ -63,6 +63,7 @@ type Minion struct {
 	settings  map[string]setting
 
 	enforcer *enforcer
+	holds    holder
 	applied  job.LowState // what is enforced: the last thing applied; run's goroutine owns it
 	running  sync.Mutex   // one state run at a time
 }
@@ -110,12 +111,14 @@ func (m *Minion) Run(ctx context.Context) error {
 	}
 	m.core = NewCore(CoreOptions{ID: m.cfg.ID, Version: m.version, Grains: grains, Permit: m.permit, Functions: known, Jitter: rand.Float64})
 	m.recallSettings(ctx)
+	defer m.holds.stop()
 	m.log.Info("minion starts", "id", m.cfg.ID, "key", m.key.Fingerprint(), "master", m.cfg.Master.String())
 
 	g, ctx := errgroup.WithContext(ctx)
 	context.AfterFunc(ctx, func() { close(m.stop) })
 	g.Go(func() error { return m.loop(ctx, g) })
-	g.Go(func() error { return m.announce(ctx) })
+	enforcing := m.applied // run's goroutine changes it from here on
+	g.Go(func() error { return m.announce(ctx, &enforcing) })
 	g.Go(func() error { return m.enforcer.run(ctx) })
 	g.Go(func() error { return m.watchAll(ctx) })
 	err = g.Wait()
@@ -128,9 +131,10 @@ func (m *Minion) Run(ctx context.Context) error {
 // Key is the minion's fingerprint.
 func (m *Minion) Key() identity.Fingerprint { return m.key.Fingerprint() }
 
-// announce fires the event of the start.
-func (m *Minion) announce(ctx context.Context) error {
+// announce fires the event of the start, and says what is enforced if the master does not know.
+func (m *Minion) announce(ctx context.Context, enforcing *job.LowState) error {
 	m.notify(ctx, "brine/minion/"+m.cfg.ID+"/start", map[string]string{"version": m.version})
+	m.tellEnforcing(ctx, enforcing)
 	return nil
 }
 

@@ -39,6 +39,7 @@ func (m *Minion) openRunner(modules []states.Module) error {
 		Allow: &m.cfg.Allow, Log: m.log,
 	}
 	m.enforcer = newEnforcer(m)
+	m.holds.ended = m.enforcer.freed
 	if m.applied, _, err = m.outbox.Applied(); err != nil {
 		m.log.Error("what was applied last is lost: nothing is enforced until states are applied again", "error", err)
 		m.applied = job.LowState{}
@@ -150,6 +151,7 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 		for _, l := range m.enforcer.set(*applied) {
 			m.enforcer.release(ctx, l)
 		}
+		m.tellEnforcing(ctx, applied)
 	}
 	m.input(ctx, Finished{JID: jid, Done: Done{Attempt: attempt, Inc: m.outbox.State().Inc, Seq: seq}})
 	return nil

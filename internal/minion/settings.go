@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"brine/internal/event"
+	"brine/internal/job"
 	"brine/internal/outbox"
 	"brine/internal/wire"
 )
@@ -16,7 +17,9 @@ type setting func(context.Context, event.Data)
 
 // settingTable are the names that this minion knows; others are left alone, as they are for newer ones.
 func (m *Minion) settingTable() map[string]setting {
-	return map[string]setting{}
+	return map[string]setting{
+		job.SettingHolds: m.setHolds,
+	}
 }
 
 // recallSettings puts in force what was set before the last stop.
