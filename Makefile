@@ -31,9 +31,9 @@ race: build
 check:
 	./.ci/check
 
-## bench: edit to restored, events a second, memory and idle CPU, through the real binaries
+## bench: edit to restored, many files, a drift war, events a second, memory and idle CPU, through the real binaries; ARGS="-only war"
 bench: build
-	$(GO) run ./internal/bench -bin $(BIN)
+	$(GO) run ./internal/bench -bin $(BIN) $(ARGS)
 
 ## fuzz: every fuzz target for FUZZTIME
 fuzz:

@@ -19,49 +19,50 @@ const idleMinions = 10
 const tick = 10 * time.Millisecond
 
 // idle looks at a master with ten minions, each with a file beacon, while nothing happens.
-func idle(ctx context.Context, r *rig.Rig, o options) error {
+func idle(ctx context.Context, r *rig.Rig, o options) (table, error) {
+	t := table{head: []string{"daemon", "PSS", "processor"}}
 	file, err := managed(ctx, r)
 	if err != nil {
-		return err
+		return t, err
 	}
 	pids := map[string]int{"master": r.Master.PID()}
 	for i := 1; i < idleMinions; i++ {
 		id := fmt.Sprintf("idle%d", i)
 		m, err := r.NewMinion(id, "beacons: {file: {paths: {"+file+": {}}}}\n")
 		if err != nil {
-			return err
+			return t, err
 		}
 		if err := r.Start(m); err != nil {
-			return err
+			return t, err
 		}
 		if err := r.Accept(ctx, id); err != nil {
-			return err
+			return t, err
 		}
 		if err := r.Online(ctx, id); err != nil {
-			return err
+			return t, err
 		}
 		pids["minion"] = m.PID()
 	}
 	const calm = 5 * time.Second // what the start has stirred up comes to rest
 	if err := pause(ctx, calm); err != nil {
-		return err
+		return t, err
 	}
 	before := map[string]time.Duration{}
 	for name, pid := range pids {
 		before[name] = cpuTime(pid)
 	}
 	if err := pause(ctx, o.idle); err != nil {
-		return err
+		return t, err
 	}
 	for _, name := range []string{"master", "minion"} {
-		pss, err := pssOf(pids[name])
+		pss, err := memoryOf(pids[name], "smaps_rollup", "Pss:")
 		if err != nil {
-			return err
+			return t, err
 		}
 		used := cpuTime(pids[name]) - before[name]
-		fmt.Printf("  %-7s %5.1f MiB PSS, %.3f %% of a core over %s\n", name, float64(pss)/(1<<20), 100*used.Seconds()/o.idle.Seconds(), o.idle)
+		t.add(name, mib(pss), fmt.Sprintf("%s of a core over %s", share(used, o.idle), o.idle))
 	}
-	return nil
+	return t, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -89,18 +90,32 @@ func cpuTime(pid int) time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// pssOf is the proportional set size of a process, in bytes.
-func pssOf(pid int) (int64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+// share is a part of a core.
+func share(used, of time.Duration) string {
+	return fmt.Sprintf("%.2f %%", 100*used.Seconds()/of.Seconds())
+}
+
+// processorTime is that of all daemons of an installation.
+func processorTime(r *rig.Rig) time.Duration {
+	sum := cpuTime(r.Master.PID())
+	for _, m := range r.Minions() {
+		sum += cpuTime(m.PID())
+	}
+	return sum
+}
+
+// memoryOf is one figure of a process's memory, in bytes.
+func memoryOf(pid int, file, figure string) (int64, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan(); {
-		if rest, ok := strings.CutPrefix(s.Text(), "Pss:"); ok {
+		if rest, ok := strings.CutPrefix(s.Text(), figure); ok {
 			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 			return kb << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no Pss of process %d", pid)
+	return 0, fmt.Errorf("no %s of process %d", figure, pid)
 }

@@ -20,24 +20,25 @@ const senders = 8
 
 // ingest fills the outboxes of eight minions, starts them all against one master, and takes the time until the last event
 // is synced there and acknowledged.
-func ingest(ctx context.Context, r *rig.Rig, o options) error {
+func ingest(ctx context.Context, r *rig.Rig, o options) (table, error) {
+	t := table{head: []string{"events", "bytes each", "first to last taken in", "events a second", "processor time an event, all nine daemons"}}
 	if err := r.StartMaster(ctx); err != nil {
-		return err
+		return t, err
 	}
 	var minions []*rig.Minion
 	for i := range senders {
 		m, err := r.NewMinion(fmt.Sprintf("web%d", i), "outbox: 2GiB\n")
 		if err != nil {
-			return err
+			return t, err
 		}
 		if err := fill(m, o); err != nil {
-			return err
+			return t, err
 		}
 		minions = append(minions, m)
 	}
 	for _, m := range minions { // enrol them first, so that only events are measured
 		if err := r.Start(m); err != nil {
-			return err
+			return t, err
 		}
 	}
 	for _, m := range minions {
@@ -45,36 +46,34 @@ func ingest(ctx context.Context, r *rig.Rig, o options) error {
 			keys, err := r.Client.Keys(ctx, m.ID)
 			return len(keys) == 1, err
 		}); err != nil {
-			return err
+			return t, err
 		}
 	}
 	if _, err := r.Client.AcceptKeys(ctx, ids(minions)...); err != nil {
-		return err
+		return t, err
 	}
 	total := senders * o.events
 	var cpu [2]time.Duration
-	start := time.Now()
-	cpu[0] = processorTime(r, minions)
+	cpu[0] = processorTime(r)
 	err := r.Wait(ctx, "every event is acknowledged", func() (bool, error) {
 		s, err := r.Client.Status(ctx)
 		return s.Last >= uint64(total), err
 	})
 	if err != nil {
-		return err
+		return t, err
 	}
 	if err := drained(ctx, r, minions); err != nil {
-		return err
+		return t, err
 	}
-	cpu[1] = processorTime(r, minions)
+	cpu[1] = processorTime(r)
 	first, last, err := span(ctx, r)
 	if err != nil {
-		return err
+		return t, err
 	}
 	took := last.Sub(first)
-	fmt.Printf("  %d events of %d bytes in %s: %.0f events/s (first to last taken in)\n", total, o.size, took.Round(time.Millisecond), float64(total)/took.Seconds())
-	fmt.Printf("  processor time of all nine processes: %.1f µs an event; wall time with connecting %s\n",
-		float64((cpu[1]-cpu[0]).Microseconds())/float64(total), time.Since(start).Round(time.Millisecond))
-	return nil
+	t.add(fmt.Sprint(total), fmt.Sprint(o.size), seconds(took), fmt.Sprintf("%.0f", float64(total)/took.Seconds()),
+		fmt.Sprintf("%.1f µs", float64((cpu[1]-cpu[0]).Microseconds())/float64(total)))
+	return t, nil
 }
 
 func ids(minions []*rig.Minion) (list []string) {
@@ -156,12 +155,4 @@ func span(ctx context.Context, r *rig.Rig) (first, last time.Time, err error) {
 		}
 	}
 	return first, last, nil
-}
-
-func processorTime(r *rig.Rig, minions []*rig.Minion) time.Duration {
-	sum := cpuTime(r.Master.PID())
-	for _, m := range minions {
-		sum += cpuTime(m.PID())
-	}
-	return sum
 }

@@ -1,4 +1,5 @@
-// Command bench measures Brine through its real binaries on this machine: `make bench`. It prints figures and judges none.
+// Command bench measures Brine through its real binaries on this machine: `make bench`. It prints tables in Markdown, ready
+// for docs/performance.md, and judges none.
 package main
 
 import (
@@ -8,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"brine/internal/rig"
@@ -16,19 +19,50 @@ import (
 // options are what to measure, and how long.
 type options struct {
 	bin    string
+	only   string
 	rounds int
+	files  int
+	storm  int
 	events int
 	size   int
 	idle   time.Duration
+	war    time.Duration
+}
+
+// part is one thing that is measured, in an installation of its own.
+type part struct {
+	name    string // for -only
+	title   string
+	measure func(context.Context, *rig.Rig, options) (table, error)
+}
+
+func parts() []part {
+	return []part{
+		{"rule", "Edit to restored, through a rule: minion, master and back", restoreByRule},
+		{"enforce", "Edit to restored, with `enforce: true`", restoreByEnforce},
+		{"storm", "Many enforced files that drift at once", storm},
+		{"war", "A drift war: the file is written again each millisecond", war},
+		{"files", "A tree of many files: start and memory", files},
+		{"ingest", "Events from eight minions to synced and acknowledged", ingest},
+		{"idle", "Idle: a master with ten minions", idle},
+	}
 }
 
 func main() {
+	var names []string
+	for _, p := range parts() {
+		names = append(names, p.name)
+	}
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin", "`folder` of the binaries")
+	flag.StringVar(&o.only, "only", strings.Join(names, ","), "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 300, "repetitions of each way of drifting")
+	flag.IntVar(&o.files, "files", 100000, "files of the large tree")
+	flag.IntVar(&o.storm, "storm", 1000, "files that drift at once")
 	flag.IntVar(&o.events, "events", 100000, "events of each of the eight minions")
 	flag.IntVar(&o.size, "size", 300, "bytes of an event as it is stored")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the idle daemons are looked at")
+	flag.DurationVar(&o.war, "war", 10*time.Second, "how long the war goes on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -40,24 +74,27 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	for _, part := range []struct {
-		name    string
-		measure func(context.Context, *rig.Rig, options) error
-	}{
-		{"edit to restored, through minion, master and back", restore},
-		{"events from eight minions to synced and acknowledged", ingest},
-		{"idle: memory and processor", idle},
-	} {
-		fmt.Printf("\n%s\n", part.name)
-		if err := inRig(ctx, o, part.measure); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+	left := strings.Split(o.only, ",")
+	fmt.Println(machine())
+	for _, p := range parts() {
+		i := slices.Index(left, p.name)
+		if i < 0 {
+			continue
 		}
+		left = slices.Delete(left, i, i+1)
+		fmt.Printf("\n### %s\n\n", p.title)
+		if err := inRig(ctx, o, p.measure); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("-only: nothing is called %q", left)
 	}
 	return nil
 }
 
 // inRig measures in a folder of its own, and leaves nothing behind.
-func inRig(ctx context.Context, o options, measure func(context.Context, *rig.Rig, options) error) (err error) {
+func inRig(ctx context.Context, o options, measure func(context.Context, *rig.Rig, options) (table, error)) (err error) {
 	dir, err := os.MkdirTemp("", "brine-bench-")
 	if err != nil {
 		return err
@@ -76,5 +113,9 @@ func inRig(ctx context.Context, o options, measure func(context.Context, *rig.Ri
 			err = serr
 		}
 	}()
-	return measure(ctx, r, o)
+	t, err := measure(ctx, r, o)
+	if err == nil {
+		fmt.Print(t)
+	}
+	return err
 }

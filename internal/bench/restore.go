@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"brine/internal/api"
@@ -20,45 +19,73 @@ var wanted = []byte("as it was meant to be\n")
 // patience is how long one restore may take before the measurement gives up.
 const patience = 10 * time.Second
 
-// restore lets a file drift again and again and takes the time until it is right, as somebody sees who looks at the file.
-func restore(ctx context.Context, r *rig.Rig, o options) error {
+// restoreByRule goes the whole way: event to the master, rule, job to the minion.
+func restoreByRule(ctx context.Context, r *rig.Rig, o options) (table, error) {
 	file, err := managed(ctx, r)
 	if err != nil {
-		return err
+		return table{}, err
 	}
-	other := file + ".other"
-	for _, way := range []struct {
-		name string
-		do   func(i int) error
-	}{
-		{"in place", func(i int) error { return os.WriteFile(file, fmt.Appendf(nil, "drift %d\n", i), 0o644) }},
-		{"append", func(i int) error { return appendTo(file, fmt.Appendf(nil, "drift %d\n", i)) }},
-		{"rename over", func(i int) error {
-			if err := os.WriteFile(other, fmt.Appendf(nil, "drift %d\n", i), 0o644); err != nil {
+	return restore(ctx, r, o, []string{file}, func(string) error { return settled(ctx, r, file) })
+}
+
+// restoreByEnforce is what the minion does by itself.
+func restoreByEnforce(ctx context.Context, r *rig.Rig, o options) (table, error) {
+	e, err := enforce(ctx, r, 1+len(ways())*o.rounds/(contestedAt-1))
+	if err != nil {
+		return table{}, err
+	}
+	times := map[string]int{}
+	return restore(ctx, r, o, e.files, func(file string) error { times[file]++; return e.told(ctx, file, times[file]) })
+}
+
+// way is one of changing a file.
+type way struct {
+	name string
+	do   func(file string, i int) error
+}
+
+func ways() []way {
+	return []way{
+		{"in place", func(file string, i int) error { return os.WriteFile(file, fmt.Appendf(nil, "drift %d\n", i), 0o644) }},
+		{"append", func(file string, i int) error { return appendTo(file, fmt.Appendf(nil, "drift %d\n", i)) }},
+		{"rename over", func(file string, i int) error {
+			if err := os.WriteFile(file+".other", fmt.Appendf(nil, "drift %d\n", i), 0o644); err != nil {
 				return err
 			}
-			return os.Rename(other, file)
+			return os.Rename(file+".other", file)
 		}},
-		{"delete", func(int) error { return os.Remove(file) }},
-		{"chmod", func(int) error { return os.Chmod(file, 0o600) }},
-	} {
+		{"delete", func(file string, _ int) error { return os.Remove(file) }},
+		{"chmod", func(file string, _ int) error { return os.Chmod(file, 0o600) }},
+	}
+}
+
+// restore lets files drift in turn, again and again, and takes the time until each is right, as somebody sees who looks at it. calm
+// returns when all that follows from the last drift is over.
+func restore(ctx context.Context, r *rig.Rig, o options, files []string, calm func(file string) error) (table, error) {
+	t := table{head: []string{"change", "median", "p90", "p99", "longest", "times", "processor time each"}}
+	turn := 0
+	for _, way := range ways() {
 		var took []time.Duration
+		before := processorTime(r)
 		for i := range o.rounds {
-			if err := way.do(i); err != nil {
-				return err
+			file := files[turn%len(files)]
+			turn++
+			if err := way.do(file, i); err != nil {
+				return t, err
 			}
 			d, err := untilRight(ctx, file)
 			if err != nil {
-				return fmt.Errorf("%s, round %d: %w", way.name, i, err)
+				return t, fmt.Errorf("%s, round %d: %w", way.name, i, err)
 			}
 			took = append(took, d)
-			if err := settled(ctx, r, file); err != nil {
-				return err
+			if err := calm(file); err != nil {
+				return t, err
 			}
 		}
-		fmt.Printf("  %-12s %s\n", way.name, percentiles(took))
+		cpu := processorTime(r) - before
+		t.add(append(append([]string{way.name}, percentiles(took)...), fmt.Sprint(len(took)), ms(cpu/time.Duration(o.rounds)))...)
 	}
-	return nil
+	return t, nil
 }
 
 // managed sets up one minion with one managed file, and the rule that restores it.
@@ -80,17 +107,7 @@ func managed(ctx context.Context, r *rig.Rig) (string, error) {
 	if err := r.StartMaster(ctx); err != nil {
 		return "", err
 	}
-	m, err := r.NewMinion("web1", "beacons: {file: {paths: {"+file+": {settle: 0s}}}}\n")
-	if err != nil {
-		return "", err
-	}
-	if err := r.Start(m); err != nil {
-		return "", err
-	}
-	if err := r.Accept(ctx, "web1"); err != nil {
-		return "", err
-	}
-	if err := r.Online(ctx, "web1"); err != nil {
+	if _, err := join(ctx, r, "beacons: {file: {paths: {"+file+": {settle: 0s}}}}\n"); err != nil {
 		return "", err
 	}
 	// Once unmeasured: the content travels, and the caches fill.
@@ -101,6 +118,21 @@ func managed(ctx context.Context, r *rig.Rig) (string, error) {
 		return "", err
 	}
 	return file, settled(ctx, r, file)
+}
+
+// join starts the minion web1, and waits until the master has it.
+func join(ctx context.Context, r *rig.Rig, extra string) (*rig.Minion, error) {
+	m, err := r.NewMinion("web1", extra)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Start(m); err != nil {
+		return nil, err
+	}
+	if err := r.Accept(ctx, m.ID); err != nil {
+		return nil, err
+	}
+	return m, r.Online(ctx, m.ID)
 }
 
 func appendTo(file string, text []byte) error {
@@ -151,12 +183,4 @@ func settled(ctx context.Context, r *rig.Rig, file string) error {
 		}
 		return false, nil
 	})
-}
-
-func percentiles(d []time.Duration) string {
-	slices.Sort(d)
-	at := func(p float64) time.Duration {
-		return d[min(len(d)-1, int(p*float64(len(d))))].Round(10 * time.Microsecond)
-	}
-	return fmt.Sprintf("median %-8s p90 %-8s p99 %-8s max %-8s (%d times)", at(0.5), at(0.9), at(0.99), d[len(d)-1].Round(10*time.Microsecond), len(d))
 }

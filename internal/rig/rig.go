@@ -166,6 +166,18 @@ func (r *Rig) Online(ctx context.Context, id string) error {
 	})
 }
 
+// Minions are those that NewMinion has prepared and Start has started.
+func (r *Rig) Minions() (started []*Minion) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.minions {
+		if m.Process != nil {
+			started = append(started, m)
+		}
+	}
+	return started
+}
+
 // poll is how often Wait looks.
 const poll = 5 * time.Millisecond
 
