@@ -15,6 +15,29 @@ type Module struct {
 	Sample string        // the embedded sample.yaml: a test loads it, the reference page shows it
 	Data   any           // zero value of the struct that its events carry: rules are type-checked against it
 	Config func() Config // makes a new configuration that holds every default
+
+	// Interval is the default of the option "interval", for a beacon that samples: Env.Every keeps it. 0: it does not sample,
+	// and the option is refused.
+	Interval time.Duration
+	// AtStart says that the beacon heeds Env.AtStart; the option "emitatstartup" is refused where it does not.
+	AtStart bool
+	// Owns says that the beacon tells Brine's own changes apart itself, through Env.Own.
+	Owns bool
+
+	// What the reference page says, beside the sample, the options and the data, which are read from the code. Each is plain
+	// text in whole sentences.
+	Purpose     string // in one line
+	Tags        []Tag  // what it fires
+	Cost        string // in kernel memory, bytes, calls: of what, how often
+	Permissions string // what it needs, and what is missing without
+	Blind       string // what it cannot see
+}
+
+// Tag documents one kind of signal.
+type Tag struct {
+	Tail string // as Signal.Tag, with <name> for what differs: "high", "<path>"
+	When string // half a sentence: "the use has been above its limit for long enough"
+	Data any    // an example: the module's Data struct. Each field is set in one of the examples at least
 }
 
 // Config is a module's options, decoded by their `yaml` tags. A field of type string takes the scalar's own text, a
@@ -53,6 +76,15 @@ type Env struct {
 	// Actor says who changed a path that is watched through Files, since some time; nil: not known. It is nil itself where
 	// nobody can say. It returns within about a millisecond.
 	Actor func(path string, since time.Time) *Actor
+
+	// Interval is how often a beacon that samples is to do so; Every keeps it.
+	Interval time.Duration
+	// AtStart asks for how things are at the start, though nothing has changed since the baseline. It is never set when the beacon
+	// is started again after a failure or a change of its options.
+	AtStart bool
+	// Paused says for how long no sample is to be taken: until its channel is closed; nil: not now. It may be nil itself.
+	// Every heeds it.
+	Paused func() <-chan struct{}
 }
 
 // Beacon watches one thing.

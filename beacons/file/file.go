@@ -1,19 +1,6 @@
 // Package file is the beacon that sees what becomes of files and folders: written, replaced, removed, made, given another
 // owner or mode, while it runs or while it did not. It owns the comparison of what is there with what was last seen, and must never
 // know a rule, a state or the bus.
-//
-// One change is one event. A file is told once nobody has it open for writing, which is known within a fraction of a
-// millisecond after it was closed, and at the latest after a second, or its settle time if that is longer.
-//
-// Cost: one kernel watch (about 1 KiB of kernel memory) for each folder on the way to a path, and for each folder of a tree; about 300
-// bytes of memory for each file; reading a file whose stamps have changed; one lstat(2) a file for each periodic comparison.
-// Permissions: reading what is watched. Without root, or CAP_LEASE, files of other owners cannot be asked for writers, so that they are told when the
-// settle time is over; of what may not be read, content is compared by size and modification time, and sha256 is empty.
-// While a file is asked for writers, for some microseconds, a program that opens it for writing is made to wait, one that does so with
-// O_NONBLOCK may be refused with EWOULDBLOCK.
-// It cannot see: access times; at once what inotify does not tell (a write through
-// mmap or through a hard link in another folder, a change by another machine on a network file system), only at the next periodic comparison;
-// a change that was undone before it was looked at.
 package file
 
 import (
@@ -53,19 +40,32 @@ func Module() beacons.Module {
 		Sample: sample,
 		Data:   Data{},
 		Config: func() beacons.Config { return &Config{} },
+		Owns:   true,
+		Purpose: "Sees what becomes of files and folders: written, replaced, removed, made, given another owner or mode, while it runs " +
+			"or while it did not.",
+		Tags: tags(),
+		Cost: "One kernel watch (about 1 KiB of kernel memory) for each folder on the way to a path, and for each folder of a tree; about 300 " +
+			"bytes of memory for each file; reading a file whose stamps have changed; one lstat(2) a file for each periodic comparison.",
+		Permissions: "Reading what is watched. Without root, or CAP_LEASE, files of other owners cannot be asked for writers, so that they " +
+			"are told when the settle time is over; of what may not be read, content is compared by size and modification time, and sha256 is " +
+			"empty. While a file is asked for writers, for some microseconds, a program that opens it for writing is made to wait, one that " +
+			"does so with O_NONBLOCK may be refused with EWOULDBLOCK.",
+		Blind: "Access times; at once what inotify does not tell (a write through mmap or through a hard link in another folder, a change " +
+			"by another machine on a network file system), only at the next periodic comparison; a change that was undone before it was " +
+			"looked at.",
 	}
 }
 
 // Config is what stands below "file:".
 type Config struct {
-	Paths map[string]Options `yaml:"paths,required"`
+	Paths map[string]Options `yaml:"paths,required"` // by absolute path: what is watched, a file or a folder
 }
 
-// Options are those of one path. What is nil has its default.
+// Options are those of one path. What the file leaves out has its default.
 type Options struct {
 	Recurse bool           `yaml:"recurse"` // a folder with everything below it; else its direct entries
-	Settle  *time.Duration `yaml:"settle"`  // DefaultSettle; 0s tells what goes at once, and gives writers 5 ms
-	Every   *time.Duration `yaml:"every"`   // DefaultEvery; 0s never compares but at the start
+	Settle  *time.Duration `yaml:"settle"`  // 50ms; 0s tells what goes at once, and gives writers 5 ms
+	Every   *time.Duration `yaml:"every"`   // 1m; how often everything is compared, 0s: never but at the start
 	Include []string       `yaml:"include"` // of a folder, only what matches one of these; empty: everything
 	Exclude []string       `yaml:"exclude"` // of a folder, not what matches one of these, nor anything below
 	Diff    bool           `yaml:"diff"`    // events say how text differs: see MaxDiffInput

@@ -31,7 +31,7 @@ var layers = []struct {
 
 // forTests are packages for tests and benchmarks. They import what they like; nothing that is shipped imports them.
 var forTests = []string{
-	"internal/archtest", "internal/beacontest", "internal/bench", "internal/doctest", "internal/e2e", "internal/sim", "internal/statetest",
+	"internal/archtest", "internal/beacontest", "internal/beacontest/example", "internal/bench", "internal/doctest", "internal/e2e", "internal/sim", "internal/statetest",
 }
 
 func TestEveryPackageHasItsLayer(t *testing.T) {

@@ -21,6 +21,9 @@ const Patience = 20 * time.Second
 // quiet is how long a beacon that has nothing to tell is listened to.
 const quiet = 200 * time.Millisecond
 
+// DefaultInterval is how often a beacon that samples does so in a case.
+const DefaultInterval = 10 * time.Millisecond
+
 // Case is one thing that the beacon sees.
 type Case struct {
 	Name   string
@@ -29,17 +32,31 @@ type Case struct {
 	Ready  func(kept map[string][]byte) bool // the first look is over, told by the baselines; nil: after the first fire, or a while of silence
 	Act    func(t *testing.T, root string)   // what the beacon must see
 	Tags   []string                          // exactly these, in any order
+
+	Interval time.Duration // of a beacon that samples; 0: DefaultInterval
+	// System says that the beacon takes what it sees from the kernel itself and not from files below the root: what it opens is
+	// not checked, and it is not shown damaged files.
+	System bool
 }
 
-// Run runs the suite. Each case runs once as it stands, once with fire failing at first.
+// Run runs the suite. Each case runs once as it stands, once with fire failing at first; then on a host of which every file that the
+// case set up is damaged or gone, one at a time.
 func Run(t *testing.T, m beacons.Module, cases ...Case) {
+	if len(cases) == 0 {
+		t.Fatal("no case: what does the beacon see?")
+	}
 	t.Run("module", func(t *testing.T) { checkModule(t, m) })
+	t.Run("page", func(t *testing.T) { checkPage(t, m) })
 	t.Run("sample", func(t *testing.T) { checkSample(t, m) })
 	t.Run("config is fresh", func(t *testing.T) { checkFresh(t, m) })
 	t.Run("stops when cancelled", func(t *testing.T) { checkCancel(t, m, cases) })
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) { checkCase(t, m, c) })
 		t.Run(c.Name+", fire failing", func(t *testing.T) { checkFailing(t, m, c) })
+		if !c.System {
+			t.Run(c.Name+", an empty host", func(t *testing.T) { checkEmpty(t, m, c) })
+			t.Run(c.Name+", damaged files", func(t *testing.T) { checkDamaged(t, m, c) })
+		}
 	}
 }
 
@@ -133,11 +150,13 @@ func checkCase(t *testing.T, m beacons.Module, c Case) {
 	h.until(c.Tags)
 	h.silent("beyond what happened")
 	wait()
+	h.quietLog()
 	wait = h.start() // the baselines are kept: nothing is told twice
 	h.silent("after a restart, though nothing happened")
 	wait()
+	h.quietLog()
 	for _, p := range opened() {
-		if !below(h.root, p) {
+		if !c.System && !below(h.root, p) {
 			t.Errorf("opened %q, which is not below the root", p)
 		}
 	}
@@ -146,6 +165,7 @@ func checkCase(t *testing.T, m beacons.Module, c Case) {
 func checkFailing(t *testing.T, m beacons.Module, c Case) {
 	h := newHost(t, m, c)
 	defer h.close()
+	h.mayEnd = true
 	h.failing(3)
 	wait := h.start()
 	h.ready(c)

@@ -1,12 +1,16 @@
 package beacontest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +40,11 @@ type host struct {
 	tags  []string
 	fires int
 	fail  int // the next fires that fail
+	log   bytes.Buffer
+
+	interval time.Duration
+	mayEnd   bool // with an error: it is started again, as the minion does
+	lenient  bool // what is fired is not looked at
 }
 
 var errFull = errors.New("the outbox is full")
@@ -43,7 +52,7 @@ var errFull = errors.New("the outbox is full")
 func newHost(t *testing.T, m beacons.Module, c Case) *host {
 	t.Helper()
 	h := &host{t: t, module: m, root: t.TempDir(), conf: m.Config(), leaks: goleak.IgnoreCurrent(),
-		kept: map[string][]byte{}, changed: make(chan struct{}, 1)}
+		kept: map[string][]byte{}, changed: make(chan struct{}, 1), interval: cmp.Or(c.Interval, DefaultInterval)}
 	if c.Setup != nil {
 		c.Setup(t, h.root)
 	}
@@ -74,26 +83,72 @@ func (h *host) close() {
 func (h *host) run(ctx context.Context) (wait func()) {
 	env := beacons.Env{
 		Root:     h.root,
-		Log:      slog.New(slog.DiscardHandler),
+		Log:      slog.New(slog.NewTextHandler(logTo{h}, nil)),
 		Files:    h.files,
 		Own:      func(string) (beacons.Expected, bool) { return beacons.Expected{}, false },
 		Baseline: h,
 		Now:      time.Now,
+		Interval: h.interval,
 	}
 	done := make(chan error, 1)
-	go func() { done <- h.conf.Beacon(env).Run(ctx, h.fire) }()
+	go func() {
+		for {
+			err := h.once(ctx, env)
+			if err == nil && ctx.Err() == nil {
+				h.t.Error("the beacon ended by itself, without an error")
+			}
+			if err == nil || ctx.Err() != nil || !h.mayEnd {
+				done <- err
+				return
+			}
+			time.Sleep(restart)
+		}
+	}()
 	return func() {
 		h.t.Helper()
 		<-ctx.Done()
 		select {
 		case err := <-done:
-			if err != nil {
+			if err != nil && !h.mayEnd {
 				h.t.Errorf("the beacon ended with an error: %v", err)
 			}
 		case <-time.After(Patience):
 			h.t.Fatal("the beacon did not stop when it was cancelled")
 		}
 	}
+}
+
+// restart is how long a beacon that failed waits before it is started again.
+const restart = 5 * time.Millisecond
+
+func (h *host) once(ctx context.Context, env beacons.Env) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.t.Errorf("panic: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return h.conf.Beacon(env).Run(ctx, h.fire)
+}
+
+// logTo collects what the beacon logs from the level info on.
+type logTo struct{ h *host }
+
+func (l logTo) Write(p []byte) (int, error) {
+	l.h.mu.Lock()
+	defer l.h.mu.Unlock()
+	return l.h.log.Write(p)
+}
+
+// quietLog sees that nothing was logged: what happens is told by events, and what is in order by nothing.
+func (h *host) quietLog() {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.log.Len() > 0 {
+		h.t.Errorf("logged, though nothing is wrong:\n%s", h.log.String())
+	}
+	h.log.Reset()
 }
 
 // start starts the beacon; stop cancels it and waits.
@@ -133,6 +188,9 @@ func (h *host) fire(_ context.Context, signals ...beacons.Signal) error {
 
 // check sees that a signal can become an event.
 func (h *host) check(s beacons.Signal) {
+	if h.lenient {
+		return
+	}
 	tag := "brine/beacon/" + strings.Repeat("m", event.MaxMinionID) + "/" + h.module.Name + "/" + s.Tag
 	if err := event.CheckTag(tag); err != nil {
 		h.t.Error(err)

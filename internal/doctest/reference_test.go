@@ -30,7 +30,7 @@ func TestReference(t *testing.T) {
 		"commands.md":      commandsPage(t),
 	}
 	for _, m := range beaconlist.List() {
-		pages["beacons/"+m.Name+".md"] = beaconPage(t, m.Name, m.Sample, m.Data)
+		pages["beacons/"+m.Name+".md"] = beaconPage(t, m)
 	}
 	for _, m := range statelist.List() {
 		pages["states/"+m.Name+".md"] = statePage(t, m)
@@ -75,27 +75,6 @@ func at(lines []string, i int) string {
 		return lines[i]
 	}
 	return ""
-}
-
-func beaconPage(t *testing.T, name, sample string, data any) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# The beacon %s\n\n%s", name, made)
-	p := packageAt(t, "beacons/"+name)
-	b.WriteString(prose(p.Doc))
-	fmt.Fprintf(&b, "## Configuration\n\nThe sample holds every option with its default. A test loads it.\n\n```yaml\n%s```\n\n", sample)
-	fmt.Fprintf(&b, "## Data\n\nWhat its events carry, and conditions of rules see as `data`.\n\n")
-	structTables(t, &b, reflect.TypeOf(data), map[reflect.Type]bool{})
-	for _, c := range p.Consts {
-		if !strings.HasPrefix(c.Doc, "The values of ") {
-			continue
-		}
-		fmt.Fprintf(&b, "%s\n\n", strings.TrimSuffix(oneLine(strings.ReplaceAll(c.Doc, "Data.", "data.")), ".")+":")
-		for _, v := range constValues(c.Decl) {
-			fmt.Fprintf(&b, "- `%s`%s\n", v.value, dash(v.text))
-		}
-		b.WriteString("\n")
-	}
-	return finish(&b)
 }
 
 // structTables writes a table of a struct's fields, and then those of the structs in it.

@@ -41,6 +41,8 @@ type instance struct {
 	name   string // what stands below "beacons:"
 	config beacons.Config
 	text   string // what it was made of: a reload leaves alone what did not change
+
+	interval time.Duration
 }
 
 // DefaultConfig is the configuration of an empty file.
@@ -143,7 +145,7 @@ func (c *Config) loadBeacons(modules []beacons.Module) config.Faults {
 			faults = append(faults, f...)
 			continue
 		}
-		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", options.Value())})
+		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", options.Value()), interval: m.Interval})
 	}
 	return faults
 }

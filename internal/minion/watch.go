@@ -95,7 +95,7 @@ func (m *Minion) runBeacon(ctx context.Context, b instance) (err error) {
 	bucket := "beacon/" + b.name
 	env := beacons.Env{
 		Root: m.cfg.Root, Log: m.log.With("beacon", b.name), Files: m.files, Own: m.expect.Own, OwnTold: m.expect.Told,
-		Baseline: m.outbox.Baseline(bucket), Now: time.Now, Actor: m.files.Actors(),
+		Baseline: m.outbox.Baseline(bucket), Now: time.Now, Actor: m.files.Actors(), Interval: b.interval,
 	}
 	return b.config.Beacon(env).Run(ctx, func(ctx context.Context, signals ...beacons.Signal) error {
 		return m.signal(ctx, b.name, bucket, signals)
