@@ -108,6 +108,9 @@ type Env struct {
 	// engine as far as its bounds allow, then removed. With must it has to be kept: where it cannot be, the error says why, and the
 	// write is undone. It may be nil.
 	Replaced func(target, path string, must bool) error
+	// Adjusted tells, before it is done, what a change was made to that pushes nothing aside: the owner and the mode of a file that are set
+	// in place, or that there was nothing. So it can be had back. It may be nil.
+	Adjusted func(path string, was Expected)
 	// Allowed says whether this host's own configuration lets a state of a function act on a name; an empty name asks for the
 	// function alone. A state asks before it runs a command, and for every path beside its own name. nil allows nothing.
 	Allowed func(fun, name string) error

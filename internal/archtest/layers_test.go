@@ -15,7 +15,7 @@ var layers = []struct {
 	{"values", []string{"internal/event", "internal/config"}},
 	{"values made of values", []string{"internal/job", "internal/target"}},
 	{"contracts", []string{"beacons", "states", "reactors"}},
-	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux"}},
+	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux", "internal/diff"}},
 	{"the contract of actions, processes", []string{"internal/action", "internal/command"}},
 	{"single actions", []string{"internal/action/exec"}},
 	{"single modules", []string{"beacons/file", "states/file"}},
@@ -112,7 +112,8 @@ func TestContractsAreOpen(t *testing.T) {
 // moduleImports are the internal packages that modules may import, beside their contract.
 var moduleImports = map[string][]string{
 	// config: contents may be a list of lines. hostfs: safe writes, which are no state's own business.
-	"states/file": {"internal/config", "internal/hostfs"},
+	// diff: what may be shown of a content, and the diff itself.
+	"states/file": {"internal/config", "internal/hostfs", "internal/diff"},
 }
 
 // contractImports are the internal packages that every module of a contract may import: readers, which are no beacon's own business.

@@ -86,9 +86,17 @@ func (a Allow) PermitsState(low job.Low) error {
 	if !strings.HasPrefix(low.Name, "/") {
 		return nil
 	}
-	name := path.Clean(low.Name)[1:]
-	if !lastMatch(a.Paths, func(p string) bool { return matchPath(p, name) }) {
-		return fmt.Errorf("state %q on the path %q: %w", low.Fun, low.Name, ErrNotAllowed)
+	if err := a.PermitsPath(low.Name); err != nil {
+		return fmt.Errorf("state %q on the %w", low.Fun, err)
+	}
+	return nil
+}
+
+// PermitsPath is nil when an absolute path may be touched, or wraps ErrNotAllowed.
+func (a Allow) PermitsPath(name string) error {
+	clean := path.Clean(name)[1:]
+	if !lastMatch(a.Paths, func(p string) bool { return matchPath(p, clean) }) {
+		return fmt.Errorf("path %q: %w", name, ErrNotAllowed)
 	}
 	return nil
 }

@@ -95,26 +95,29 @@ func (c *Cache) Open(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("content cache: %w", err)
 	}
-	return &verified{File: f, cache: c, name: name, sum: sha256.New()}, nil
+	return &verified{File: f, hash: name, what: "content " + name + " in the cache", sum: sha256.New(), damaged: func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.drop(name)
+	}}, nil
 }
 
+// verified compares what is read with its hash, at the end of reading.
 type verified struct {
 	*os.File
-	cache *Cache
-	name  string
-	sum   hash.Hash
+	hash, what string
+	sum        hash.Hash
+	damaged    func() // is called where they differ
 }
 
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.File.Read(p)
 	v.sum.Write(p[:n])
-	if err != io.EOF || hex.EncodeToString(v.sum.Sum(nil)) == v.name {
+	if err != io.EOF || hex.EncodeToString(v.sum.Sum(nil)) == v.hash {
 		return n, err
 	}
-	v.cache.mu.Lock()
-	defer v.cache.mu.Unlock()
-	v.cache.drop(v.name)
-	return n, fmt.Errorf("content %s in the cache: %w", v.name, ErrDamaged)
+	v.damaged()
+	return n, fmt.Errorf("%s: %w", v.what, ErrDamaged)
 }
 
 // WriteTo and friends of os.File would go round Read.

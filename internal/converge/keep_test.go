@@ -83,7 +83,7 @@ func TestQuarantineKeepsWithinItsBounds(t *testing.T) {
 	must(t, err)
 	keep := func(text string) (Kept, error) {
 		must(t, os.WriteFile(filepath.Join(root, "f"), []byte(text), 0o640))
-		return q.Keep(root, "/target", "/f")
+		return q.Keep(root, "/target", "/f", Why{})
 	}
 	for _, text := range []string{"one", "two", "three", "four", strings.Repeat("x", 25), "one"} {
 		k, err := keep(text)
@@ -105,7 +105,7 @@ func TestQuarantineKeepsWithinItsBounds(t *testing.T) {
 	}
 	must(t, os.Remove(filepath.Join(root, "f")))
 	must(t, os.Symlink("/elsewhere", filepath.Join(root, "f")))
-	if k, err := q.Keep(root, "/target", "/f"); err != nil || k.Link != "/elsewhere" {
+	if k, err := q.Keep(root, "/target", "/f", Why{}); err != nil || k.Link != "/elsewhere" {
 		t.Errorf("a symlink: %+v, %v", k, err)
 	}
 }

@@ -1,10 +1,10 @@
 package converge
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,41 +20,29 @@ import (
 	"brine/internal/hostfs"
 )
 
-// Bounds of a quarantine unless said otherwise.
+// Bounds of a quarantine unless said otherwise. Beside the files, a quarter as many notes are kept, of owners and modes and of what was not
+// there.
 const (
 	DefaultQuarantineBytes = 256 << 20
 	DefaultQuarantineFiles = 1024
 )
 
-// Kept describes one file in the quarantine. It stands as JSON beside the content.
-type Kept struct {
-	Target   string      `json:"target"` // where it stood
-	SHA256   string      `json:"sha256"`
-	Size     int64       `json:"size"` // bytes
-	Mode     fs.FileMode `json:"mode"`
-	UID      int         `json:"uid"`
-	GID      int         `json:"gid"`
-	When     time.Time   `json:"when"`
-	Link     string      `json:"link,omitempty"`     // where it pointed, of a symlink; its content is empty then
-	Replaced bool        `json:"replaced,omitempty"` // a state meant to replace it; otherwise it came in between
-}
-
-// file is the name of the description: one for each target that has held the content.
-func (k Kept) file() string {
-	sum := sha256.Sum256([]byte(k.Target))
-	return k.SHA256 + "-" + hex.EncodeToString(sum[:8]) + ".json"
-}
-
-// Quarantine is a folder that keeps what Brine's writes pushed aside or replaced, by hash. The oldest goes when one of its bounds is
-// reached. It may be used from several goroutines; no two processes may have it open.
+// Quarantine is a folder that keeps what Brine's writes pushed aside or replaced, by hash, readable by nobody else. The oldest goes
+// when one of its bounds is reached, and is counted. It may be used from several goroutines; no two processes may have it open.
 type Quarantine struct {
 	dir      string
 	maxBytes int64
 	maxFiles int
 	now      func() time.Time
 
-	mu   sync.Mutex
-	kept []Kept // the oldest first
+	mu    sync.Mutex
+	kept  []Kept // the oldest first
+	notes int    // of them, how many have no content
+	bytes int64  // of their contents
+	gone  uint64 // pushed out by newer ones, since it was opened
+	newly Kept   // the last of them
+
+	contents map[string]held // by hash
 }
 
 // errNothingToKeep is returned for what holds nothing, such as a pipe or a folder.
@@ -74,7 +62,7 @@ func OpenQuarantine(dir string, maxBytes int64, maxFiles int, now func() time.Ti
 	if err := privateDir(dir); err != nil {
 		return nil, fmt.Errorf("quarantine: %w", err)
 	}
-	q := &Quarantine{dir: dir, maxBytes: maxBytes, maxFiles: maxFiles, now: now}
+	q := &Quarantine{dir: dir, maxBytes: maxBytes, maxFiles: maxFiles, now: now, contents: map[string]held{}}
 	if err := q.load(); err != nil {
 		return nil, fmt.Errorf("quarantine: %w", err)
 	}
@@ -94,9 +82,10 @@ func (q *Quarantine) load() error {
 		if !strings.HasSuffix(e.Name(), ".json") || err != nil || json.Unmarshal(text, &k) != nil || !isHash(k.SHA256) || k.file() != e.Name() {
 			continue
 		}
-		if _, err := os.Lstat(filepath.Join(q.dir, k.SHA256)); err == nil {
-			named[k.SHA256], named[e.Name()] = true, true
-			q.kept = append(q.kept, k)
+		if _, err := os.Lstat(filepath.Join(q.dir, k.SHA256)); err == nil || k.isNote() {
+			named[k.SHA256] = named[k.SHA256] || !k.isNote()
+			named[e.Name()] = true
+			q.add(k)
 		}
 	}
 	for _, e := range entries {
@@ -110,14 +99,31 @@ func (q *Quarantine) load() error {
 
 // Keep copies the file or symlink at path below root, which stood at target and came there unseen. One larger than the whole
 // quarantine is not kept.
-func (q *Quarantine) Keep(root, target, path string) (Kept, error) {
-	return q.keep(root, path, Kept{Target: target}, q.maxBytes, true)
+func (q *Quarantine) Keep(root, target, path string, why Why) (Kept, error) {
+	return q.keep(root, path, Kept{Target: target, Why: why}, q.maxBytes, true)
 }
 
 // KeepReplaced copies what a state replaces on purpose, up to a size in bytes. Unless lasting is set a power loss may lose it.
-func (q *Quarantine) KeepReplaced(root, target, path string, maxBytes int64, lasting bool) (Kept, error) {
-	return q.keep(root, path, Kept{Target: target, Replaced: true}, min(maxBytes, q.maxBytes), lasting)
+func (q *Quarantine) KeepReplaced(root, target, path string, maxBytes int64, lasting bool, why Why) (Kept, error) {
+	return q.keep(root, path, Kept{Target: target, Replaced: true, Why: why}, min(maxBytes, q.maxBytes), lasting)
 }
+
+// Note keeps what has no content: an owner and a mode, with SHA256 of the content they belonged to; or that nothing was there.
+func (q *Quarantine) Note(k Kept) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if k.Absent {
+		k.SHA256 = emptyHash
+	}
+	if !isHash(k.SHA256) || k.Attributes == k.Absent {
+		return fmt.Errorf("%+v is no note", k)
+	}
+	k.When = q.now()
+	return q.note(k)
+}
+
+// emptyHash is the SHA-256 of nothing.
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 func (q *Quarantine) keep(root, path string, k Kept, maxBytes int64, lasting bool) (Kept, error) {
 	q.mu.Lock()
@@ -134,9 +140,7 @@ func (q *Quarantine) keep(root, path string, k Kept, maxBytes int64, lasting boo
 	k.Size, k.Mode, k.UID, k.GID, k.Link, k.When = i.Size, i.Mode, i.UID, i.GID, i.Target, q.now()
 	switch {
 	case i.Mode.Type() == fs.ModeSymlink:
-		if k.SHA256, err = hostfs.Hash(context.Background(), strings.NewReader(i.Target)); err == nil {
-			err = q.store(&k, strings.NewReader(""), lasting)
-		}
+		err = q.store(&k, strings.NewReader(i.Target), lasting)
 		return k, err
 	case !i.IsRegular():
 		return Kept{}, errNothingToKeep
@@ -148,11 +152,12 @@ func (q *Quarantine) keep(root, path string, k Kept, maxBytes int64, lasting boo
 		return Kept{}, err
 	}
 	defer f.Close()
+	k.Xattrs = hostfs.Xattrs(f)
 	err = q.store(&k, f, lasting)
 	return k, err
 }
 
-// store writes content and description; hash and size are taken from what was read, unless the hash is known.
+// store writes content and description; hash and size are taken from what was read.
 func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
 	tmp, err := os.CreateTemp(q.dir, ".new-*")
 	if err != nil {
@@ -160,21 +165,10 @@ func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
 	}
 	defer os.Remove(tmp.Name()) // fails once it has its name
 	defer tmp.Close()
-	sum, err := hostfs.Hash(context.Background(), io.TeeReader(io.LimitReader(content, q.maxBytes), tmp))
-	if err != nil {
+	if k.SHA256, err = hostfs.Hash(context.Background(), io.TeeReader(io.LimitReader(content, q.maxBytes), tmp)); err != nil {
 		return err
-	}
-	if k.SHA256 == "" {
-		k.SHA256 = sum
 	}
 	if k.Size, err = tmp.Seek(0, io.SeekCurrent); err != nil {
-		return err
-	}
-	text, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	if err := q.makeRoom(*k); err != nil {
 		return err
 	}
 	if lasting {
@@ -182,13 +176,28 @@ func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
 			return err
 		}
 	}
+	if err := q.makeRoom(*k); err != nil {
+		return err
+	}
 	if err := os.Rename(tmp.Name(), filepath.Join(q.dir, k.SHA256)); err != nil {
+		return err
+	}
+	return q.note(*k)
+}
+
+// note writes the description. The caller holds mu.
+func (q *Quarantine) note(k Kept) error {
+	text, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	if err := q.makeRoom(k); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(q.dir, k.file()), text, 0o600); err != nil {
 		return err
 	}
-	q.kept = append(q.kept, *k)
+	q.add(k)
 	return nil
 }
 
@@ -199,27 +208,54 @@ func (q *Quarantine) List() ([]Kept, error) {
 	return slices.Clone(q.kept), nil
 }
 
-// Open reads what is kept under a hash.
+// Dropped counts what newer ones have pushed out since the quarantine was opened, and gives the last of them.
+func (q *Quarantine) Dropped() (uint64, Kept) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.gone, q.newly
+}
+
+// Open reads what is kept under a hash. Where that is damaged the end of reading is an error that wraps ErrDamaged.
 func (q *Quarantine) Open(hash string) (io.ReadCloser, error) {
 	if !isHash(hash) {
 		return nil, fmt.Errorf("%q is no SHA-256 in lower-case hex", hash)
 	}
-	return os.Open(filepath.Join(q.dir, hash))
+	f, err := os.Open(filepath.Join(q.dir, hash))
+	if err != nil {
+		return nil, fmt.Errorf("quarantine: %w", err)
+	}
+	return &verified{File: f, hash: hash, what: "content " + hash + " in the quarantine", sum: sha256.New(), damaged: func() {}}, nil
+}
+
+// Read is Open for what is small: more than most bytes are an error.
+func (q *Quarantine) Read(k Kept, most int64) ([]byte, error) {
+	if k.Size > most {
+		return nil, fmt.Errorf("it has %d bytes; at most %d", k.Size, most)
+	}
+	r, err := q.Open(k.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var b bytes.Buffer
+	_, err = hostfs.Copy(context.Background(), &b, r)
+	return b.Bytes(), err
 }
 
 // makeRoom lets the oldest go until there is room for one more. What the same target held before with the same content is that one.
 func (q *Quarantine) makeRoom(more Kept) error {
-	for i, k := range q.kept {
-		if k.file() == more.file() {
-			q.kept = slices.Delete(q.kept, i, i+1)
-			break
-		}
+	if i := slices.IndexFunc(q.kept, more.same); i >= 0 {
+		q.remove(i)
 	}
-	for len(q.kept) > 0 && (q.bytes(more) > q.maxBytes || len(q.kept) >= q.maxFiles) {
-		oldest := q.kept[0]
-		q.kept = q.kept[1:]
+	for q.full(more) {
+		i := slices.IndexFunc(q.kept, func(k Kept) bool { return k.isNote() == more.isNote() })
+		if i < 0 {
+			return nil
+		}
+		oldest := q.remove(i)
+		q.gone, q.newly = q.gone+1, oldest
 		names := []string{oldest.file()}
-		if !slices.ContainsFunc(q.kept, func(k Kept) bool { return k.SHA256 == oldest.SHA256 }) {
+		if _, held := q.contents[oldest.SHA256]; !held && !oldest.isNote() {
 			names = append(names, oldest.SHA256)
 		}
 		for _, name := range names {
@@ -231,15 +267,52 @@ func (q *Quarantine) makeRoom(more Kept) error {
 	return nil
 }
 
-// bytes is what is kept, and one more, each content counted once.
-func (q *Quarantine) bytes(more Kept) int64 {
-	sizes := map[string]int64{more.SHA256: more.Size}
-	total := more.Size
-	for _, k := range q.kept {
-		if _, counted := sizes[k.SHA256]; !counted {
-			sizes[k.SHA256] = k.Size
-			total += k.Size
-		}
+// full reports whether there is no room for one more.
+func (q *Quarantine) full(more Kept) bool {
+	if more.isNote() {
+		return q.notes >= max(q.maxFiles/4, 1)
 	}
-	return total
+	bytes := q.bytes
+	if _, held := q.contents[more.SHA256]; !held {
+		bytes += more.Size
+	}
+	return bytes > q.maxBytes || len(q.kept)-q.notes >= q.maxFiles
+}
+
+// held is how often a content is kept, and its size in bytes, which counts once.
+type held struct {
+	times int
+	size  int64
+}
+
+func (q *Quarantine) add(k Kept) {
+	q.kept = append(q.kept, k)
+	if k.isNote() {
+		q.notes++
+		return
+	}
+	h := q.contents[k.SHA256]
+	if h.times == 0 {
+		h.size = k.Size
+		q.bytes += k.Size
+	}
+	h.times++
+	q.contents[k.SHA256] = h
+}
+
+func (q *Quarantine) remove(i int) Kept {
+	k := q.kept[i]
+	q.kept = slices.Delete(q.kept, i, i+1)
+	if k.isNote() {
+		q.notes--
+		return k
+	}
+	h := q.contents[k.SHA256]
+	if h.times--; h.times > 0 {
+		q.contents[k.SHA256] = h
+		return k
+	}
+	delete(q.contents, k.SHA256)
+	q.bytes -= h.size
+	return k
 }

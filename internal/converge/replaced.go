@@ -27,7 +27,7 @@ func (a *attempt) replaced(target, path string, must bool) error {
 	if must {
 		size = a.Quarantine.maxBytes
 	}
-	kept, err := a.Quarantine.KeepReplaced(a.Root, target, path, size, must)
+	kept, err := a.Quarantine.KeepReplaced(a.Root, target, path, size, must, a.why(target))
 	switch {
 	case errors.Is(err, errNothingToKeep):
 		return nil

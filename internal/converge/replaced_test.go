@@ -72,7 +72,7 @@ func TestQuarantineKnowsEveryTargetOfAContent(t *testing.T) {
 	r := fileRunner(t, q)
 	for _, p := range []string{"/a", "/b", "/a"} {
 		r.write(t, p, "same")
-		_, err := q.KeepReplaced(r.Root, p, p, 100, true)
+		_, err := q.KeepReplaced(r.Root, p, p, 100, true, Why{})
 		must(t, err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, ".new-1"), []byte("rest of a crash"), 0o600))
@@ -84,7 +84,7 @@ func TestQuarantineKnowsEveryTargetOfAContent(t *testing.T) {
 		t.Fatalf("kept %+v", kept)
 	}
 	r.write(t, "/c", "0123456789")
-	_, err = q.Keep(r.Root, "/c", "/c") // pushes out both names of the content
+	_, err = q.Keep(r.Root, "/c", "/c", Why{}) // pushes out both names of the content
 	must(t, err)
 	if _, err := q.Open(kept[0].SHA256); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the content of what went is still there: %v", err)

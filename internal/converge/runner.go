@@ -62,6 +62,8 @@ func (r *Runner) Run(ctx context.Context, low job.LowState, test bool, cause eve
 		}
 		run.Runner = &c
 	}
+	run.job = jobOf(ctx)
+	run.name = runName(run.job, run.Now())
 	results := make([]job.StateResult, 0, min(len(low.States), MaxStates))
 	for i, l := range low.States {
 		res := job.StateResult{ID: l.ID, SLS: l.SLS, Fun: l.Fun, Name: l.Name, Started: run.Now()}
@@ -104,6 +106,8 @@ func ready(ctx context.Context, i int, l job.Low, all []job.Low, done []job.Stat
 type run struct {
 	*Runner
 	test    bool
+	name    string // of this run
+	job     jobName
 	cause   event.ID
 	planned map[string]states.Expected // in test mode: what states would have made of paths
 }

@@ -148,6 +148,7 @@ func (a *attempt) env() states.Env {
 		Planned:   a.plannedFor,
 		Displaced: a.displaced,
 		Replaced:  a.replaced,
+		Adjusted:  a.adjusted,
 		Allowed:   a.allowed,
 	}
 }
@@ -188,7 +189,7 @@ func (a *attempt) plannedFor(path string) (states.Expected, bool) {
 func (a *attempt) displaced(target, path string) {
 	what := "what stood there by then was not kept"
 	if a.Quarantine != nil {
-		kept, err := a.Quarantine.Keep(a.Root, target, path)
+		kept, err := a.Quarantine.Keep(a.Root, target, path, a.why(target))
 		if err != nil {
 			a.Log.Warn("displaced content is lost", "path", target, "error", err)
 			what = fmt.Sprintf("what stood there by then could not be kept: %v", err)

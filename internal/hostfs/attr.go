@@ -1,9 +1,11 @@
 package hostfs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 
@@ -24,13 +26,16 @@ func keptXattr(name string) bool {
 
 // copyXattrs gives to what from has, as far as this process may: a file system or a container without them is no
 // reason to leave a file wrong. An ACL that to inherited from its folder, and from does not have, is taken off.
-func copyXattrs(from, to int) {
+func copyXattrs(from, to int) { setXattrs(to, xattrs(from)) }
+
+// xattrs are the attributes of a file that go with its name; none where they cannot be read.
+func xattrs(fd int) map[string][]byte {
 	names := make([]byte, maxXattr)
-	n, err := unix.Flistxattr(from, names)
+	n, err := unix.Flistxattr(fd, names)
 	if err != nil {
-		return
+		return nil
 	}
-	hasACL := false
+	var all map[string][]byte
 	value := []byte(nil)
 	for _, name := range strings.Split(string(names[:n]), "\x00") {
 		if !keptXattr(name) {
@@ -39,17 +44,31 @@ func copyXattrs(from, to int) {
 		if value == nil {
 			value = make([]byte, maxXattr)
 		}
-		k, err := unix.Fgetxattr(from, name, value)
+		k, err := unix.Fgetxattr(fd, name, value)
 		if err != nil {
 			continue
 		}
-		hasACL = hasACL || name == acl
-		_ = unix.Fsetxattr(to, name, value[:k], 0)
+		if all == nil {
+			all = map[string][]byte{}
+		}
+		all[name] = bytes.Clone(value[:k])
 	}
-	if !hasACL {
-		_ = unix.Fremovexattr(to, acl)
+	return all
+}
+
+func setXattrs(fd int, all map[string][]byte) {
+	for name, value := range all {
+		if keptXattr(name) {
+			_ = unix.Fsetxattr(fd, name, value, 0)
+		}
+	}
+	if _, ok := all[acl]; !ok {
+		_ = unix.Fremovexattr(fd, acl)
 	}
 }
+
+// Xattrs are the extended attributes that go with the name of a file over to its next content: user.*, the ACL, the SELinux label.
+func Xattrs(f *os.File) map[string][]byte { return xattrs(int(f.Fd())) }
 
 // SetAttributes changes owner and mode of the regular file name in place, and makes it last. seen is what the caller
 // looked at: where another file stands there by now, or one with further names, nothing is done and the error is ErrMoved. uid and gid may be -1.

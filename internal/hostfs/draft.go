@@ -99,6 +99,18 @@ func (w *Draft) Write(p []byte) (int, error) {
 // Attributes gives the draft its owner, the extended attributes of the file it replaces (like may be nil) and its mode,
 // in this order: a change of owner clears setuid, and an ACL's mask follows the mode.
 func (w *Draft) Attributes(uid, gid int, mode fs.FileMode, like *os.File) error {
+	if like == nil {
+		return w.attributes(uid, gid, mode, nil)
+	}
+	return w.attributes(uid, gid, mode, func(fd int) { copyXattrs(int(like.Fd()), fd) })
+}
+
+// AttributesOf is Attributes with the extended attributes that Xattrs once gave.
+func (w *Draft) AttributesOf(uid, gid int, mode fs.FileMode, xattrs map[string][]byte) error {
+	return w.attributes(uid, gid, mode, func(fd int) { setXattrs(fd, xattrs) })
+}
+
+func (w *Draft) attributes(uid, gid int, mode fs.FileMode, extend func(fd int)) error {
 	fd := int(w.f.Fd())
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -109,8 +121,8 @@ func (w *Draft) Attributes(uid, gid int, mode fs.FileMode, like *os.File) error 
 			return w.dir.explain(fmt.Sprintf("give to uid %d, gid %d", uid, gid), w.name, err)
 		}
 	}
-	if like != nil {
-		copyXattrs(int(like.Fd()), fd)
+	if extend != nil {
+		extend(fd)
 	}
 	if err := unix.Fchmod(fd, sysMode(mode)); err != nil {
 		return w.dir.explain("set the mode of", w.name, err)

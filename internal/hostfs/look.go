@@ -1,6 +1,7 @@
 package hostfs
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -209,3 +210,23 @@ func Perm(octal uint32) fs.FileMode { return fs.FileMode(octal&0o777) | special(
 
 // Octal is the opposite of Perm, as text with a leading zero.
 func Octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", sysMode(mode)) }
+
+// Read is the content of the regular file name, of which more than most bytes are an error.
+func (d *Dir) Read(ctx context.Context, name string, most int64) ([]byte, error) {
+	f, i, err := d.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if i.Size > most {
+		return nil, fmt.Errorf("%q has %d bytes; at most %d", path.Join(d.path, name), i.Size, most)
+	}
+	var b bytes.Buffer
+	if _, err := Copy(ctx, &b, io.LimitReader(f, most+1)); err != nil {
+		return nil, fmt.Errorf("read %q: %w", path.Join(d.path, name), err)
+	}
+	if int64(b.Len()) > most {
+		return nil, fmt.Errorf("%q has grown past %d bytes", path.Join(d.path, name), most)
+	}
+	return b.Bytes(), nil
+}

@@ -16,6 +16,9 @@ import (
 // Functions that a minion knows.
 const (
 	StateApply = "state.apply" // put a low state right
+	StateUndo  = "state.undo"  // put back what was pushed aside
+	StateKept  = "state.kept"  // say what can be put back
+	StateFetch = "state.fetch" // give the content of one file to the operator who asks
 	TestPing   = "test.ping"   // answer
 )
 

@@ -69,6 +69,9 @@ func inPlace(changes states.Changes) bool {
 func (m *Managed) setAttributes(env states.Env, dir *hostfs.Dir, name string, w want, now seen) error {
 	r := w.over(now, 0, defaultMode)
 	env.Expect(m.Name, r.expected(w.hashOver(now)))
+	if m.batch == nil { // a tree of them would push out what is worth more
+		adjusted(env, m.Name, now)
+	}
 	err := dir.SetAttributes(name, now.Info, r.uid, r.gid, r.mode)
 	if errors.Is(err, hostfs.ErrMoved) {
 		return nil // the next Check sees what stands there now
@@ -93,6 +96,9 @@ func (m *Managed) write(ctx context.Context, env states.Env, dir *hostfs.Dir, na
 		}
 	}
 	env.Expect(m.Name, w.over(now, 0, defaultMode).expected(w.hashOver(now)))
+	if !now.exists && m.batch == nil {
+		adjusted(env, m.Name, now)
+	}
 	refuse := func(s seen) error { return m.replaceable(s, w) }
 	if err := (swap{path: m.Name, must: m.Backup == keptOnMinion, refuse: refuse}).run(ctx, env, draft, now); err != nil {
 		return err

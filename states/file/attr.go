@@ -122,6 +122,17 @@ func replaced(env states.Env, target, path string, must bool) error {
 	return env.Replaced(target, path, must)
 }
 
+// adjusted tells the engine what was there before a change that pushes nothing aside.
+func adjusted(env states.Env, target string, was seen) {
+	switch {
+	case env.Adjusted == nil:
+	case !was.exists:
+		env.Adjusted(target, goneForGood)
+	default:
+		env.Adjusted(target, states.Expected{SHA256: was.SHA256, Mode: was.Mode, UID: was.UID, GID: was.GID})
+	}
+}
+
 // allowed asks whether this host lets a state touch a path beside its own name.
 func allowed(env states.Env, fun, name string) error {
 	if env.Allowed == nil {

@@ -9,20 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"brine/internal/diff"
 	"brine/states"
 )
-
-func TestSecretPaths(t *testing.T) {
-	for p, secret := range map[string]bool{
-		"/etc/shadow": true, "/etc/shadow-": true, "/etc/gshadow": true, "/root/.ssh/id_ed25519": true, "/etc/ssh/ssh_host_rsa_key": true,
-		"/srv/tls/site.key": true, "/srv/tls/site.pem": true, "/etc/ssl/private/anything": true, "/root/.netrc": true,
-		"/root/.ssh/id_ed25519.pub": false, "/etc/motd": false, "/etc/passwd": false, "/etc/ssh/sshd_config": false,
-	} {
-		if secretPath(p) != secret {
-			t.Errorf("%s: secret %v; want %v", p, !secret, secret)
-		}
-	}
-}
 
 func TestDiffIsBoundedAndOnlyOfText(t *testing.T) {
 	lines := func(n int, with string) string {
@@ -40,7 +29,7 @@ func TestDiffIsBoundedAndOnlyOfText(t *testing.T) {
 		{"secret", "/f.key", "one\n", "two\n", nil},
 		{"binary before", "/f", "a\x00b", "two\n", nil},
 		{"not UTF-8 after", "/f", "a", "\xff\xfe\n", nil},
-		{"input too long", "/f", strings.Repeat("x", maxDiffInput+1), "two\n", nil},
+		{"input too long", "/f", strings.Repeat("x", diff.MaxInput+1), "two\n", nil},
 		{"output too long", "/f", lines(2000, "old"), lines(2000, "new"), []string{"more bytes of diff\n"}},
 	} {
 		root := t.TempDir()
@@ -57,7 +46,7 @@ func TestDiffIsBoundedAndOnlyOfText(t *testing.T) {
 			t.Errorf("%s: a diff was shown: %.80q", c.name, d)
 		}
 		for _, part := range c.has {
-			if !strings.Contains(d, part) || len(d) > maxDiffOutput+100 {
+			if !strings.Contains(d, part) || len(d) > diff.MaxOutput+100 {
 				t.Errorf("%s: %d bytes of diff, %.200q; want it to hold %q", c.name, len(d), d, part)
 			}
 		}

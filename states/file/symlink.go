@@ -205,6 +205,9 @@ func (l *Symlink) Apply(ctx context.Context, env states.Env, changes states.Chan
 		return err
 	}
 	r := a.over(now, fs.ModeSymlink, 0o777)
+	if !now.exists {
+		adjusted(env, l.Name, now)
+	}
 	draft, err := dir.DraftLink(name, l.Target, r.uid, r.gid, func(left string) { env.Displaced(l.Name, left) })
 	if err != nil {
 		return err
