@@ -31,9 +31,11 @@ var variables = []string{"by", "data", "grains", "minion", "own", "tag", "time"}
 
 // environment compiles expressions for one kind of data.
 type environment struct {
-	kind   string // as messages name it; empty when the data may be anything
-	env    *cel.Env
-	fields []string
+	kind    string // as messages name it; empty when the data may be anything
+	env     *cel.Env
+	fields  []string
+	results []string // the fields of a step's result
+	steps   []string // the names of earlier steps, whose results can be read; nil where there are none to be read
 }
 
 // environments hold one environment for each kind of data, made once for all rules.
@@ -53,6 +55,7 @@ func newEnvironments(kinds map[string]any) (*environments, error) {
 	for name, zero := range kinds {
 		roots[name] = data.add(name, zero)
 	}
+	results := data.add("the result of a step", StepResult{})
 	base, err := cel.NewEnv(
 		cel.CustomTypeAdapter(registry), cel.CustomTypeProvider(data),
 		cel.OptionalTypes(), ext.Strings(ext.StringsVersion(4)),
@@ -61,6 +64,7 @@ func newEnvironments(kinds map[string]any) (*environments, error) {
 		cel.Variable("tag", cel.StringType), cel.Variable("minion", cel.StringType), cel.Variable("by", cel.StringType),
 		cel.Variable("own", cel.BoolType), cel.Variable("time", cel.TimestampType),
 		cel.Variable("grains", cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(stepsVariable, cel.MapType(cel.StringType, results)),
 	)
 	if err != nil {
 		return nil, err
@@ -74,6 +78,11 @@ func newEnvironments(kinds map[string]any) (*environments, error) {
 			return nil, err
 		}
 	}
+	fields := data.fieldNames(results.TypeName())
+	for _, e := range all.byKind {
+		e.results = fields
+	}
+	all.any.results = fields
 	return all, nil
 }
 
@@ -91,6 +100,7 @@ type expr struct {
 	at      place
 	ast     *cel.Ast
 	program cel.Program
+	late    bool // it reads the results of earlier steps
 	// traced also records what every part of the expression was. It costs twice as much and is made when a verdict first asks why.
 	traced func() (cel.Program, error)
 }
@@ -108,11 +118,15 @@ func (v *environment) compile(src string, at place, want *cel.Type) (*expr, conf
 	if want != nil && !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.DynType) {
 		return nil, config.Faults{at.fault(0, "the expression is a %s; want a %s", ast.OutputType(), want)}
 	}
+	late, faults := v.checkSteps(src, at, ast)
+	if len(faults) > 0 {
+		return nil, faults
+	}
 	program, err := v.env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxExprCost))
 	if err != nil {
 		return nil, config.Faults{at.fault(0, "%s", lowerFirst(err.Error()))}
 	}
-	return &expr{src: src, at: at, ast: ast, program: program, traced: sync.OnceValues(func() (cel.Program, error) {
+	return &expr{src: src, at: at, ast: ast, program: program, late: late, traced: sync.OnceValues(func() (cel.Program, error) {
 		return v.env.Program(ast, cel.EvalOptions(cel.OptTrackState), cel.CostLimit(2*maxExprCost))
 	})}, nil
 }
@@ -123,8 +137,12 @@ func (v *environment) fault(src string, at place, e *cel.Error) config.Fault {
 	msg, _, _ = strings.Cut(strings.ReplaceAll(msg, " (in container '')", ""), " expecting ")
 	offset, hint := offsetOf(src, e.Location.Line(), e.Location.Column()), ""
 	if word, ok := quoted(msg, "undefined field '"); ok {
-		msg = fmt.Sprintf("%s has no field %q", v.what(), word)
-		hint = didYouMean(word, v.fields)
+		what, fields := v.what(), v.fields
+		if ofResult(src, offset) {
+			what, fields = "the result of a step", v.results
+		}
+		msg = fmt.Sprintf("%s has no field %q", what, word)
+		hint = didYouMean(word, fields)
 		if i := strings.Index(runesFrom(src, offset), word); i >= 0 && i < 4 {
 			offset += i // past the dot
 		}
@@ -143,6 +161,13 @@ func (v *environment) fault(src string, at place, e *cel.Error) config.Fault {
 		msg = "the expression ends where something is still missing"
 	}
 	return at.fault(offset, "%s", lowerFirst(msg)).WithHint(hint)
+}
+
+// ofResult reports whether what stands before an offset leads to the result of a step.
+func ofResult(src string, offset int) bool {
+	before := string([]rune(src)[:min(offset, utf8.RuneCountInString(src))])
+	path := before[strings.LastIndexAny(before, " (,!<>=&|+-*/?:{")+1:]
+	return strings.HasPrefix(path, stepsVariable+".") || strings.HasPrefix(path, stepsVariable+"[")
 }
 
 // what names the data of the environment's kind.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"brine/internal/config"
 	"brine/internal/event"
 )
 
@@ -36,7 +37,18 @@ type cpuData struct {
 	Cores []float64 `json:"cores"`
 }
 
-var testEnv = Env{Data: map[string]any{"file": fileData{}, "cpu": cpuData{}}}
+var testEnv = Env{
+	Data: map[string]any{"file": fileData{}, "cpu": cpuData{}},
+	Actions: map[string]ActionShape{
+		"cmd.run": {OnMinion: true, Short: "argv"},
+		"http.post": {Check: func(n *config.Node) config.Faults {
+			if url := n.Get("url"); url.Text() == "no" {
+				return config.Faults{url.Fault("no is no URL")}
+			}
+			return nil
+		}},
+	},
+}
 
 // start is when the events of tests begin.
 var start = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

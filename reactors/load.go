@@ -31,7 +31,7 @@ func Load(files []Source, env Env) (*Set, config.Faults) {
 	for name, zero := range env.Data {
 		kinds[name] = zero
 	}
-	l := &loader{beacons: env.Data, set: &Set{byName: make(map[string]*rule), index: newIndex()}, named: make(map[string]config.Fault), known: make(map[config.Fault]bool)}
+	l := &loader{beacons: env.Data, actions: env.Actions, set: &Set{env: env, byName: make(map[string]*rule), index: newIndex()}, named: make(map[string]config.Fault), known: make(map[config.Fault]bool)}
 	var err error
 	if l.envs, err = newEnvironments(kinds); err != nil {
 		return l.set, config.Faults{{Msg: err.Error()}}
@@ -49,6 +49,7 @@ func Load(files []Source, env Env) (*Set, config.Faults) {
 // loader gathers what a Load finds.
 type loader struct {
 	beacons map[string]any
+	actions map[string]ActionShape
 	envs    *environments
 	set     *Set
 	named   map[string]config.Fault // where each name was first used
@@ -82,12 +83,17 @@ func (l *loader) file(f Source) {
 		l.fault(root.Fault("want rules by name, not %s", k).WithHint("each top-level key is a rule"))
 		return
 	}
-	for _, p := range root.Pairs() {
-		l.rule(p, f.Text)
+	rules, lines := root.Pairs(), slices.Collect(strings.Lines(string(f.Text)))
+	for i, p := range rules {
+		end := 0
+		if i+1 < len(rules) {
+			end = rules[i+1].Key.Line()
+		}
+		l.rule(p, f.Text, planText(p, lines, end))
 	}
 }
 
-func (l *loader) rule(p config.Pair, text []byte) {
+func (l *loader) rule(p config.Pair, text []byte, plan Plan) {
 	name := p.Key.Text()
 	before := l.raised
 	if err := event.CheckMinionID(name); err != nil {
@@ -104,7 +110,7 @@ func (l *loader) rule(p config.Pair, text []byte) {
 		l.fault(p.Key.Fault("more than %d rules", maxRules))
 		return
 	}
-	c := &ruleCompiler{loader: l, text: text, rule: &rule{name: name}}
+	c := &ruleCompiler{loader: l, text: text, rule: &rule{name: name, text: plan}}
 	c.rule.info = Info{Name: name, File: here.File, Line: here.Line}
 	c.compile(p)
 	if l.raised > before {
@@ -127,6 +133,7 @@ type ruleFile struct {
 	Throttle    *throttleFile `yaml:"throttle"`
 	Own         bool          `yaml:"own"`
 	Do          *config.Node  `yaml:"do,required"`
+	OnFailure   *config.Node  `yaml:"on_failure"`
 }
 
 type throttleFile struct {

@@ -126,12 +126,8 @@ func failed(err error) Verdict { return Verdict{Outcome: Error, Why: err.Error()
 // fire decides all steps, or none.
 func fire(t *trigger, s *scope) Verdict {
 	v := Verdict{Outcome: Fired, Why: t.why, Decisions: make([]Decision, 0, len(t.variant.steps))}
-	for _, st := range t.variant.steps {
-		d, err := st.decide(s)
-		if err != nil {
-			return failed(fmt.Errorf("step %d, %s: %w", st.index+1, st.fun, err))
-		}
-		v.Decisions = append(v.Decisions, d)
+	if err := t.variant.decide(s, &v); err != nil {
+		return failed(err)
 	}
 	return v
 }
@@ -167,7 +163,7 @@ func (r *Reactor) holdBack(rule *rule, t *trigger, w *window, s *scope) Verdict 
 		time.Unix(0, w.until).UTC().Format(time.RFC3339Nano))}
 	var states []Decision
 	for _, st := range t.variant.steps {
-		if st.fun != job.StateApply {
+		if st.fun != job.StateApply || st.late {
 			continue
 		}
 		d, err := st.decide(s)

@@ -46,18 +46,28 @@ type Verdict struct {
 	Why       string     `json:"why"` // one sentence, at most some hundred characters
 	Decisions []Decision `json:"decisions,omitempty"`
 	Causes    []event.ID `json:"causes,omitempty"` // of the decisions, beside the event: those held back before it
+	Plan      *Plan      `json:"-"`                // what Later needs, when any of Decisions is Late
 }
 
-// Decision is one thing to do. Several decisions of a verdict with the same Step are for different targets and have equal Args;
-// their jid is the same.
+// Decision is one thing to do. Those that are Ordered are done one after the other, as they stand, the OnFailure ones only when one of
+// the others fails; the rest each by itself. Several decisions of a verdict with the same Step are for different targets and have equal
+// Args; their jid is the same.
 type Decision struct {
-	Step    int           `json:"step"`               // the place in the rule's do list, from 0
+	Step    int           `json:"step"` // the place in the rule's do list, from 0; in on_failure from FailureStep
+	Name    string        `json:"name,omitempty"`
 	Fun     string        `json:"fun"`                // job.StateApply, job.EventFire, job.MasterExec
 	Tgt     string        `json:"tgt,omitempty"`      // job.StateApply only
 	TgtType string        `json:"tgt_type,omitempty"` // glob, list; empty: the minion that fired the event
 	Args    job.Args      `json:"args"`
-	Timeout time.Duration `json:"timeout_ns,omitempty"` // job.MasterExec; 0 is the caller's default
+	Timeout time.Duration `json:"timeout_ns,omitempty"` // of one attempt; 0 is the caller's default
 	Fire    *Fire         `json:"fire,omitempty"`       // job.EventFire only
+	Text    string        `json:"text,omitempty"`       // Fail, Stop and Approve only
+
+	OnMaster  bool     `json:"on_master,omitempty"` // the master carries it out, and it is none of the functions built in
+	Ordered   bool     `json:"ordered,omitempty"`
+	OnFailure bool     `json:"on_failure,omitempty"`
+	Late      bool     `json:"late,omitempty"` // it is made of what earlier steps give: nothing but Step, Name and Fun is known, see Reactor.Later
+	Options   *Options `json:"options,omitempty"`
 }
 
 // Fire is an event to fire. Its tag has been checked and lies outside event.Reserved.
@@ -88,12 +98,14 @@ type Info struct {
 	When        string   `json:"when,omitempty"`
 	From        []string `json:"from,omitempty"`
 	Throttle    string   `json:"throttle,omitempty"`
-	Do          []string `json:"do"` // the function of each step
+	Do          []string `json:"do"`                   // the function of each step
+	OnFailure   []string `json:"on_failure,omitempty"` // the same of those for when one fails
 	Own         bool     `json:"own,omitempty"`
 }
 
 // Set is a checked set of rules. It does not change.
 type Set struct {
+	env      Env
 	rules    []*rule
 	byName   map[string]*rule
 	index    *index

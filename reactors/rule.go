@@ -21,6 +21,7 @@ type rule struct {
 	within   time.Duration // of the throttle; 0 for none
 	print    string        // of the throttle: windows of another one are not kept when the rule changes
 	variants []*variant
+	text     Plan // but for the scope
 	info     Info
 }
 
@@ -33,10 +34,12 @@ type trigger struct {
 
 // variant is what the rule's expressions became for one kind of data.
 type variant struct {
-	env   *environment
-	when  *expr // nil: always
-	by    []*expr
-	steps []*step
+	rule      *rule
+	env       *environment
+	when      *expr // nil: always
+	by        []*expr
+	steps     []*step
+	onFailure []*step
 }
 
 // ruleCompiler makes a rule out of its node.
@@ -63,7 +66,7 @@ func (c *ruleCompiler) compile(p config.Pair) {
 		c.throttle(f.Throttle)
 	}
 	if len(r.variants) == 0 { // no pattern was in order: check the rest as if the data could be anything
-		r.variants = []*variant{{env: c.envs.any}}
+		r.variants = []*variant{{rule: r, env: c.envs.any}}
 	}
 	for _, v := range r.variants {
 		v.when = c.when(v.env, f.When)
@@ -72,10 +75,16 @@ func (c *ruleCompiler) compile(p config.Pair) {
 				v.by = append(v.by, c.expr(v.env, n, nil))
 			}
 		}
-		v.steps = c.steps(v.env, f.Do)
+		var names []string
+		v.steps = c.steps(v.env, f.Do, 0, &names)
+		names = append(names, failedStep)
+		v.onFailure = c.steps(v.env, f.OnFailure, FailureStep, &names)
 	}
 	for _, s := range r.variants[0].steps {
 		r.info.Do = append(r.info.Do, s.fun)
+	}
+	for _, s := range r.variants[0].onFailure {
+		r.info.OnFailure = append(r.info.OnFailure, s.fun)
 	}
 	if f.When.Kind() == config.Scalar {
 		r.info.When = f.When.Text()
@@ -145,7 +154,7 @@ func (r *rule) variant(env *environment) *variant {
 			return v
 		}
 	}
-	r.variants = append(r.variants, &variant{env: env})
+	r.variants = append(r.variants, &variant{rule: r, env: env})
 	return r.variants[len(r.variants)-1]
 }
 

@@ -13,6 +13,7 @@ type scope struct {
 	world  World
 	data   any
 	grains any
+	steps  map[string]any // results of earlier steps, by name; nil unless a later step is decided
 }
 
 // ResolveName is cel.Activation.
@@ -22,6 +23,8 @@ func (s *scope) ResolveName(name string) (any, bool) {
 		return s.theData(), true
 	case "grains":
 		return s.theGrains(), true
+	case stepsVariable:
+		return s.steps, true
 	case "tag":
 		return s.event.Tag, true
 	case "minion":

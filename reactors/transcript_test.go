@@ -3,6 +3,7 @@ package reactors
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ var update = flag.Bool("update", false, "write what is now said into testdata")
 //	at WHEN MINION TAG [JSON] [own] [depth=N] [by=NAME]   an event, received WHEN after the start; MINION is - for the master
 //	grains MINION JSON                         what the master knows of it from here on
 //	timers WHEN                                the timers that are due, each passed to Step as the event it becomes
+//	late RULE STEP RESULTS                     the step of the last plan that a verdict of the rule gave, with these results by name
 //	restart                                    another reactor, with the state that was stored
 //	list                                       the rules, the warnings and the counts
 func TestTranscripts(t *testing.T) {
@@ -66,11 +68,12 @@ type player struct {
 	grains map[string]map[string]any
 	stored map[string][]byte
 	seq    uint64
+	plans  map[string]*Plan
 	out    bytes.Buffer
 }
 
 func play(t *testing.T, ar *txtar.Archive) string {
-	p := &player{t: t, files: map[string][]byte{}, grains: map[string]map[string]any{}, stored: map[string][]byte{}}
+	p := &player{t: t, files: map[string][]byte{}, grains: map[string]map[string]any{}, stored: map[string][]byte{}, plans: map[string]*Plan{}}
 	p.set = &Set{index: newIndex()}
 	p.r = New(p.set)
 	var history string
@@ -103,6 +106,8 @@ func (p *player) line(line string) {
 		p.grains[minion] = p.json(text).(map[string]any)
 	case "timers":
 		p.timers(p.when(rest))
+	case "late":
+		p.later(rest)
 	case "restart":
 		p.r = New(p.set)
 		for k, v := range p.stored {
@@ -186,6 +191,30 @@ func (p *player) event(rest string) {
 	p.step(e)
 }
 
+// later decides a step as the master does when those before it have ended: out of what was kept.
+func (p *player) later(rest string) {
+	f := strings.SplitN(rest, " ", 3)
+	kept, err := json.Marshal(p.plans[f[0]])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var plan Plan
+	var results map[string]StepResult
+	var index int
+	if _, err := fmt.Sscan(f[1], &index); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := errors.Join(json.Unmarshal(kept, &plan), json.Unmarshal([]byte(f[2]), &results)); err != nil {
+		p.t.Fatal(err)
+	}
+	d, err := p.r.Later(&plan, index, results, World{})
+	if err != nil {
+		fmt.Fprintf(&p.out, "  error: %v\n", err)
+		return
+	}
+	fmt.Fprintf(&p.out, "    %s\n", showDecision(d))
+}
+
 func (p *player) timers(now time.Time) {
 	for _, t := range p.r.Due(now) {
 		tag, data := t.Event()
@@ -206,6 +235,9 @@ func (p *player) step(e event.Event) {
 	}
 	verdicts := p.r.Step(e, World{Grains: func(m string) map[string]any { return p.grains[m] }})
 	for _, v := range verdicts {
+		if v.Plan != nil {
+			p.plans[v.Rule] = v.Plan
+		}
 		fmt.Fprintf(&p.out, "  %s: %s: %s\n", v.Rule, v.Outcome, v.Why)
 		for _, d := range v.Decisions {
 			fmt.Fprintf(&p.out, "    %s\n", showDecision(d))

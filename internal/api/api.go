@@ -127,6 +127,7 @@ type Rule struct {
 	From        []string `json:"from,omitempty"`
 	Throttle    string   `json:"throttle,omitempty"`
 	Do          []string `json:"do"`
+	OnFailure   []string `json:"on_failure,omitempty"` // steps for when one of do fails
 	Own         bool     `json:"own,omitempty"`
 }
 

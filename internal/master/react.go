@@ -44,7 +44,9 @@ func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
 			c.tellFailed(e, v)
 		}
 		for _, d := range v.Decisions {
-			c.carry(e, v, d, &out)
+			if !d.OnFailure && !d.Late {
+				c.carry(e, v, d, &out)
+			}
 		}
 		stored[i] = out
 	}
