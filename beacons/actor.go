@@ -10,5 +10,5 @@ type Actor struct {
 	Session        *int64   `json:"session"`         // the kernel's audit session
 	Parents        []string `json:"parents"`         // names of the processes above, the nearest first; at most 16
 	PackageManager *string  `json:"package_manager"` // dpkg, apt-get, rpm, dnf ...: it, or one of its children, made the change
-	Package        *string  `json:"package"`         // which package, where a command line says so
+	Package        *string  `json:"package"`         // which package: dpkg says what it works on, of others only a command line that names one
 }

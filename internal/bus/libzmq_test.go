@@ -21,7 +21,7 @@ func startLibzmq(t *testing.T, addr string, heartbeatMs int, prefixes ...string)
 	const python = "/usr/bin/python3"
 	if out, err := exec.Command(python, "-c", "import zmq").CombinedOutput(); err != nil {
 		say := t.Skipf
-		if os.Getenv("BRINE_REQUIRE_ZMQ") == "1" {
+		if os.Getenv("BRINE_REQUIRE_TOOLS") == "1" {
 			say = t.Fatalf
 		}
 		say("no libzmq client: %s needs the module zmq (Debian: python3-zmq): %v: %s", python, err, out)

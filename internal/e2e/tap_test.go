@@ -25,7 +25,7 @@ func (w *world) follow() <-chan tapped {
 	t.Helper()
 	if out, err := exec.Command(python, "-c", "import zmq").CombinedOutput(); err != nil {
 		say := t.Skipf
-		if os.Getenv("BRINE_REQUIRE_ZMQ") == "1" {
+		if os.Getenv(requireTools) == "1" {
 			say = t.Fatalf
 		}
 		say("no libzmq client: %s needs the module zmq (Debian: python3-zmq): %v: %s", python, err, out)

@@ -45,6 +45,7 @@ type deed struct {
 	weight weight
 	named  bool     // the name was made, removed or renamed: of a folder, that moves all below it
 	who    *process // nil: Brine itself, or not known
+	pkg    string   // the package that a dpkg was working on
 }
 
 // place is a watched folder as the kernel's events name it.
@@ -59,6 +60,8 @@ type actors struct {
 	fan   *fanotify
 	proc  string     // where /proc is
 	fresh []*process // the reader's: read, but for their ancestors
+
+	unnamed []namedDeed // the reader's: whose package has not been looked for
 
 	mu       sync.Mutex
 	places   map[string]*place // by handle
@@ -156,7 +159,7 @@ func (a *actors) lookup(path string, since time.Time) *beacons.Actor {
 		timer.Stop()
 	}
 	if d, ok := a.find(path, since); ok {
-		return a.view(d.who)
+		return a.view(d)
 	}
 	return nil
 }
@@ -168,10 +171,10 @@ func (a *actors) mayWait(end time.Time) bool {
 	return end.Sub(a.waited) > waitEvery
 }
 
-func (a *actors) view(p *process) *beacons.Actor {
+func (a *actors) view(d deed) *beacons.Actor {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.actor()
+	return d.who.actor(d.pkg)
 }
 
 // find looks for the deed that counts most: on the path itself, on what it leads to, then on a folder or link on the way.

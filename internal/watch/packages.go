@@ -2,13 +2,14 @@ package watch
 
 import (
 	"path"
+	"strconv"
 	"strings"
 )
 
 // isManager knows the programs that change files in the name of a package, as the kernel names them: by at most 15 bytes.
 func isManager(name string) bool {
 	switch name {
-	case "dpkg", "apt", "apt-get", "aptitude", "unattended-upgr", "rpm", "dnf", "dnf5", "yum", "microdnf", "zypper", "pacman", "apk", "snapd":
+	case dpkg, "apt", "apt-get", "aptitude", "unattended-upgr", "rpm", "dnf", "dnf5", "yum", "microdnf", "zypper", "pacman", "apk", "snapd":
 		return true
 	}
 	return false
@@ -17,21 +18,27 @@ func isManager(name string) bool {
 // dpkgScripts is where dpkg keeps the scripts that packages bring.
 const dpkgScripts = "/var/lib/dpkg/info/"
 
-// recognise notes the nearest package manager among a process and its ancestors, and the package where one command line names
-// exactly one.
-func (p *process) recognise(exe, cmdline *string) {
+// recognise notes the nearest package manager among a process and its ancestors, of which pid is one, and the package where one command
+// line names exactly one; where that is not so of dpkg, where it keeps what it knows.
+func (p *process) recognise(pid int32, exe, cmdline *string) {
 	var args []string
+	whole := true
 	if cmdline != nil {
-		args = strings.Fields(*cmdline)
+		args, whole = strings.Fields(*cmdline), len(*cmdline) < maxCmdline
 	}
 	name := managerName(exe, args)
 	if p.manager == "" {
 		p.manager = name
 	}
-	if p.pkg == "" {
+	if p.pkg == "" && whole {
 		p.pkg = packageOf(args, name != "")
 	}
+	if name == dpkg && p.admin == "" {
+		p.admin = "/" + strconv.Itoa(int(pid)) + "/root" + path.Join("/", adminOf(args))
+	}
 }
+
+const dpkg = "dpkg"
 
 func managerName(exe *string, args []string) string {
 	if exe == nil {

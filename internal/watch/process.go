@@ -38,7 +38,8 @@ type process struct {
 	parents []string
 	manager string
 	pkg     string
-	execing bool // exe and cmdline may be those of the program before
+	admin   string // below /proc: where the dpkg among it and its ancestors keeps what it knows
+	execing bool   // exe and cmdline may be those of the program before
 }
 
 // procDir is /proc/PID held open: once the process has gone, every read fails, whoever has its number by then.
@@ -160,7 +161,7 @@ func parseStat(b []byte) (name string, ppid int32, start uint64, ok bool) {
 
 // ancestors adds the chain of parents, and which package manager is at work.
 func (p *process) ancestors(root string) {
-	p.recognise(p.exe, p.cmdline)
+	p.recognise(p.pid, p.exe, p.cmdline)
 	buf := make([]byte, maxProcFile)
 	for at := p.ppid; at > 0 && len(p.parents) < maxParents; {
 		d, err := openProc(root, at)
@@ -172,7 +173,8 @@ func (p *process) ancestors(root string) {
 		if err == nil && ok {
 			p.parents = append(p.parents, name)
 			if isManager(name) || p.manager != "" && p.pkg == "" {
-				p.recognise(d.program(buf))
+				exe, cmdline := d.program(buf)
+				p.recognise(at, exe, cmdline)
 			}
 		}
 		d.close()
@@ -190,8 +192,8 @@ func (p *process) same(o *process) bool {
 
 func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// actor is the process as events show it.
-func (p *process) actor() *beacons.Actor {
+// actor is the process as events show it; pkg is the package it worked on, where that was seen only when it did so.
+func (p *process) actor(pkg string) *beacons.Actor {
 	if p == nil {
 		return nil
 	}
@@ -204,7 +206,10 @@ func (p *process) actor() *beacons.Actor {
 		a.PackageManager = &p.manager
 	}
 	if p.pkg != "" {
-		a.Package = &p.pkg
+		pkg = p.pkg
+	}
+	if pkg != "" {
+		a.Package = &pkg
 	}
 	return a
 }

@@ -70,9 +70,10 @@ func TestPackageManagers(t *testing.T) {
 		{"/usr/bin/vim", "vim /usr/bin/dpkg", "", ""},
 		{"/usr/bin/cp", "cp motd_1_all.deb /srv", "", ""},
 		{"/usr/bin/dpkg (deleted)", "dpkg --configure -a", "dpkg", ""},
+		{"/usr/bin/dpkg", ("dpkg -i a_1_all.deb " + strings.Repeat("x", maxCmdline))[:maxCmdline], "dpkg", ""}, // there were more
 	} {
 		var p process
-		p.recognise(&c.exe, &c.cmdline)
+		p.recognise(7, &c.exe, &c.cmdline)
 		if p.manager != c.manager || p.pkg != c.pkg {
 			t.Errorf("%s: manager %q, package %q; want %q, %q", c.cmdline, p.manager, p.pkg, c.manager, c.pkg)
 		}

@@ -43,6 +43,7 @@ func (a *actors) take(b []byte) {
 		a.ancestors(p)
 	}
 	a.fresh = a.fresh[:0]
+	a.packages()
 	a.mu.Lock()
 	close(a.progress)
 	a.progress = make(chan struct{})
@@ -69,6 +70,45 @@ func (a *actors) event(e fanEvent, own bool) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.add(path, d)
+		if p != nil {
+			a.unnamed = append(a.unnamed, namedDeed{path, p, d.weight})
+		}
+	}
+}
+
+// namedDeed is a deed of a path's.
+type namedDeed struct {
+	path   string
+	who    *process
+	weight weight
+}
+
+// packages asks dpkg's own notes which package it works on, for what it has just done and no command line tells.
+func (a *actors) packages() {
+	asked := map[string]string{} // within so short a time it is the same
+	for _, u := range a.unnamed {
+		if u.who.admin == "" || u.who.pkg != "" {
+			continue
+		}
+		pkg, known := asked[u.who.admin]
+		if !known {
+			pkg = dpkgAt(a.proc + u.who.admin)
+			asked[u.who.admin] = pkg
+		}
+		a.inNameOf(u, pkg)
+	}
+	a.unnamed = a.unnamed[:0]
+}
+
+// inNameOf notes the package of a deed.
+func (a *actors) inNameOf(u namedDeed, pkg string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	deeds, _ := a.deeds.get(u.path)
+	for i, d := range deeds {
+		if d.who == u.who && d.weight == u.weight {
+			deeds[i].pkg = pkg
+		}
 	}
 }
 
@@ -143,7 +183,7 @@ func (a *actors) keep(p, old *process) *process {
 		return old
 	}
 	if old != nil && old.ppid == p.ppid && old.start == p.start && old.manager == "" {
-		p.recognise(p.exe, p.cmdline)
+		p.recognise(p.pid, p.exe, p.cmdline)
 		p.parents = old.parents
 	} else {
 		a.fresh = append(a.fresh, p)
@@ -169,7 +209,7 @@ func (a *actors) ancestors(p *process) {
 	with.ancestors(a.proc)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p.parents, p.manager, p.pkg = with.parents, with.manager, with.pkg
+	p.parents, p.manager, p.pkg, p.admin = with.parents, with.manager, with.pkg, with.admin
 }
 
 // exec remembers a process that is about to run another program, and plans when to look at that.
@@ -263,12 +303,12 @@ func (a *actors) started(p *process) bool {
 	if now.cmdline == nil || equal(now.exe, p.exe) && equal(now.cmdline, p.cmdline) {
 		return false // the arguments come last
 	}
-	now.recognise(now.exe, now.cmdline)
+	now.recognise(now.pid, now.exe, now.cmdline)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p.exe, p.cmdline, p.uid, p.read, p.execing = now.exe, now.cmdline, now.uid, now.read, false
 	if now.manager != "" {
-		p.manager, p.pkg = now.manager, now.pkg
+		p.manager, p.pkg, p.admin = now.manager, now.pkg, now.admin
 	}
 	return true
 }
