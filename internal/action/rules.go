@@ -12,7 +12,7 @@ func RuleEnv(seen []beacons.Module, known []Module) reactors.Env {
 		env.Data[m.Name] = m.Data
 	}
 	for _, m := range known {
-		env.Actions[m.Name] = reactors.ActionShape{OnMinion: m.OnMinion, Idempotent: m.Idempotent, Check: m.CheckArgs}
+		env.Actions[m.Name] = reactors.ActionShape{OnMinion: m.OnMinion, Idempotent: m.Idempotent, Short: m.Short, Check: m.CheckArgs}
 	}
 	return env
 }

@@ -43,8 +43,8 @@ func TestNoInit(t *testing.T) {
 // runsPrograms are the packages that start processes.
 var runsPrograms = map[string]string{
 	"internal/command": "the command of a master.exec or a cmd.run, without a shell",
-	"internal/rig":         "real daemons for the demo and for tests",
-	"states/file":          "check_cmd: what must accept a file before it is put in its place",
+	"internal/rig":     "real daemons for the demo and for tests",
+	"states/file":      "check_cmd: what must accept a file before it is put in its place",
 }
 
 func TestProgramsAreRunWhereNamed(t *testing.T) {

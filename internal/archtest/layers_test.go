@@ -16,8 +16,8 @@ var layers = []struct {
 	{"values made of values", []string{"internal/job", "internal/target"}},
 	{"contracts", []string{"beacons", "states", "reactors"}},
 	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux", "internal/diff"}},
-	{"the contract of actions, processes", []string{"internal/action", "internal/command"}},
-	{"single actions", []string{"internal/action/exec"}},
+	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
+	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post"}},
 	{"single modules", []string{"beacons/file", "states/file"}},
 	{"stores, bus, watcher, compiler, engine", []string{
 		"internal/outbox", "internal/eventlog", "internal/bus", "internal/watch", "internal/converge", "internal/compile"}},

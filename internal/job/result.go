@@ -24,7 +24,7 @@ type Result struct {
 	Stdout  string        `json:"stdout,omitempty"` // what a command printed, or a server answered; bounded
 	Stderr  string        `json:"stderr,omitempty"` // master.exec, bounded
 	Return  event.Data    `json:"return,omitempty"` // what any other function gives
-	Exit    int           `json:"exit,omitempty"`   // of a command; of an HTTP request its status
+	Exit    int           `json:"exit,omitempty"`   // of a command
 }
 
 // StateResult is what came of one state.

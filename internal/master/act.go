@@ -152,6 +152,6 @@ func (m *Master) actOn(ctx context.Context, j job.Job) (r job.Result) {
 	}
 	began := r.Started
 	r = mod.Run(ctx, call)
-	r.Started, r.Took = began, time.Since(began)
+	r.Started, r.Took, r.Error = began, time.Since(began), clip(r.Error)
 	return r
 }

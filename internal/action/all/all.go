@@ -5,11 +5,15 @@ package all
 import (
 	"brine/internal/action"
 	"brine/internal/action/exec"
+	"brine/internal/action/notify"
+	"brine/internal/action/post"
 )
 
 // List returns every action's module, by name.
 func List() []action.Module {
 	return []action.Module{
 		exec.Module(),
+		post.Module(),
+		notify.Module(),
 	}
 }

@@ -35,10 +35,10 @@ func TestRun(t *testing.T) {
 
 func TestArgs(t *testing.T) {
 	for want, args := range map[string]job.Args{
-		`"argv" is required`:       {},
-		"the command is empty":     {Argv: []string{""}},
-		"holds a zero byte":        {Argv: []string{"a", "b\x00"}},
-		"timeout: ":                {Argv: []string{"a"}, Timeout: -1},
+		`"argv" is required`:            {},
+		"the command is empty":          {Argv: []string{""}},
+		"holds a zero byte":             {Argv: []string{"a", "b\x00"}},
+		"timeout: ":                     {Argv: []string{"a"}, Timeout: -1},
 		"argv[0]: want text, not a map": {Data: must(map[string]any{"argv": []any{map[string]any{"a": "b"}}})},
 	} {
 		if _, err := Module().Decode(args); err == nil || !strings.Contains(err.Error(), want) {
