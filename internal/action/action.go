@@ -21,6 +21,8 @@ type Module struct {
 	// Idempotent tells that doing it twice is as good as once. What is not has the jid to tell a repetition, and its rule says what
 	// becomes of it when it was interrupted.
 	Idempotent bool
+	// Short is the argument that a step means which gives no map; empty where a map is wanted.
+	Short string
 	// Args makes the arguments: a pointer to a new struct with every default, decoded strictly by its yaml tags. Validate, where it has
 	// one, names the key that is wrong, and is called with arguments that hold ${...} still.
 	Args func() any
