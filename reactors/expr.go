@@ -27,7 +27,7 @@ const (
 )
 
 // variables are what every expression sees beside data.
-var variables = []string{"by", "data", "grains", "minion", "own", "tag", "time"}
+var variables = []string{"by", "data", "events", "grains", "minion", "own", "tag", "time"}
 
 // environment compiles expressions for one kind of data.
 type environment struct {
@@ -42,6 +42,18 @@ type environment struct {
 type environments struct {
 	any    *environment
 	byKind map[string]*environment
+	mixed  map[string]*environment // where the data of events is not all of that kind
+}
+
+// of is the environment for a kind of data; with mixed, for rules that also read events of other kinds.
+func (v *environments) of(kind string, mixed bool) *environment {
+	switch {
+	case kind == "":
+		return v.any
+	case mixed:
+		return v.mixed[kind]
+	}
+	return v.byKind[kind]
 }
 
 // newEnvironments makes them for the kinds given by name. Its error is a mistake of ours.
@@ -69,25 +81,30 @@ func newEnvironments(kinds map[string]any) (*environments, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := &environments{byKind: map[string]*environment{}}
-	if all.any, err = newEnvironment(base, "", types.DynType, nil); err != nil {
+	all := &environments{byKind: map[string]*environment{}, mixed: map[string]*environment{}}
+	anyEvent := data.addEvent("", types.DynType)
+	if all.any, err = newEnvironment(base, "", types.DynType, anyEvent, eventFields); err != nil {
 		return nil, err
 	}
 	for name, t := range roots {
-		if all.byKind[name], err = newEnvironment(base, name, t, data.fieldNames(t.TypeName())); err != nil {
+		fields := append(data.fieldNames(t.TypeName()), eventFields...)
+		if all.byKind[name], err = newEnvironment(base, name, t, data.addEvent(name, t), fields); err != nil {
+			return nil, err
+		}
+		if all.mixed[name], err = newEnvironment(base, name, t, anyEvent, fields); err != nil {
 			return nil, err
 		}
 	}
 	fields := data.fieldNames(results.TypeName())
-	for _, e := range all.byKind {
-		e.results = fields
+	for name := range roots {
+		all.byKind[name].results, all.mixed[name].results = fields, fields
 	}
 	all.any.results = fields
 	return all, nil
 }
 
-func newEnvironment(base *cel.Env, kind string, data *types.Type, fields []string) (*environment, error) {
-	env, err := base.Extend(cel.Variable("data", data))
+func newEnvironment(base *cel.Env, kind string, data, one *types.Type, fields []string) (*environment, error) {
+	env, err := base.Extend(cel.Variable("data", data), cel.Variable("events", types.NewListType(one)))
 	if err != nil {
 		return nil, fmt.Errorf("conditions over the data of %q: %w", kind, err)
 	}

@@ -35,7 +35,10 @@ type partial struct {
 }
 
 // hit is one pattern of one rule.
-type hit struct{ rule, trigger int32 }
+type hit struct {
+	rule, trigger int32
+	every         bool // each pattern of the rule that matches is wanted, not the first alone
+}
 
 func newIndex() *index { return &index{nodes: make([]indexNode, 1)} }
 
@@ -109,7 +112,8 @@ type search struct {
 	hits      []hit
 }
 
-// match gives one hit for each rule that has a pattern which matches the tag, the first such of the rule, in the order of the rules.
+// match gives one hit for each rule that has a pattern which matches the tag, the first such of the rule, in the order of the rules; of
+// a rule that wants every one, all such, in its order.
 // The result is good until the next call.
 func (x *index) match(s *search, tag string) []hit {
 	if len(s.seen) != len(x.nodes) {
@@ -137,7 +141,7 @@ func (x *index) match(s *search, tag string) []hit {
 	slices.SortFunc(s.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.trigger, b.trigger))
 	})
-	s.hits = slices.CompactFunc(s.hits, func(a, b hit) bool { return a.rule == b.rule })
+	s.hits = slices.CompactFunc(s.hits, func(a, b hit) bool { return a.rule == b.rule && !a.every })
 	return s.hits
 }
 

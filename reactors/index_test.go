@@ -32,7 +32,7 @@ func TestIndexAgreesWithMatch(t *testing.T) {
 					t.Fatal(err)
 				}
 				rules[r] = append(rules[r], p)
-				x.add(p, hit{int32(r), int32(k)})
+				x.add(p, hit{rule: int32(r), trigger: int32(k)})
 			}
 		}
 		for range 8 { // one search used again: nothing may be left over
@@ -40,7 +40,7 @@ func TestIndexAgreesWithMatch(t *testing.T) {
 			var want []hit
 			for r, ps := range rules {
 				if k := slices.IndexFunc(ps, func(p event.Pattern) bool { return p.Match(tag) }); k >= 0 {
-					want = append(want, hit{int32(r), int32(k)})
+					want = append(want, hit{rule: int32(r), trigger: int32(k)})
 				}
 			}
 			if got := x.match(s, tag); !slices.Equal(got, want) {

@@ -2,10 +2,8 @@ package reactors
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"brine/internal/config"
 	"brine/internal/event"
@@ -17,7 +15,8 @@ const (
 	maxRules    = 10_000
 	maxPatterns = 64 // of one rule
 	maxSteps    = 64 // of one rule
-	maxBy       = 8  // expressions a throttle is kept by
+	maxBy       = 8  // expressions that windows are kept by
+	maxParts    = 16 // of a condition over several events
 	maxArgv     = 1024
 )
 
@@ -119,8 +118,12 @@ func (l *loader) rule(p config.Pair, text []byte, plan Plan) {
 	id := int32(len(l.set.rules))
 	l.set.rules = append(l.set.rules, c.rule)
 	l.set.byName[name] = c.rule
+	if c.rule.cond != nil && c.rule.cond.starts() {
+		l.set.starters = append(l.set.starters, c.rule)
+	}
+	every := c.rule.asksEvery()
 	for i, t := range c.rule.triggers {
-		l.set.index.add(t.pattern, hit{rule: id, trigger: int32(i)})
+		l.set.index.add(t.pattern, hit{rule: id, trigger: int32(i), every: every})
 	}
 }
 
@@ -134,20 +137,4 @@ type ruleFile struct {
 	Own         bool          `yaml:"own"`
 	Do          *config.Node  `yaml:"do,required"`
 	OnFailure   *config.Node  `yaml:"on_failure"`
-}
-
-type throttleFile struct {
-	OnceWithin time.Duration  `yaml:"once_within,required"`
-	By         []*config.Node `yaml:"by"`
-}
-
-// Validate is called by config, which finds the place.
-func (t *throttleFile) Validate() error {
-	if t.OnceWithin <= 0 || t.OnceWithin > maxWindow {
-		return fmt.Errorf("once_within: %s; want more than 0s and at most %s", t.OnceWithin, maxWindow)
-	}
-	if len(t.By) > maxBy {
-		return fmt.Errorf("by: %d expressions; at most %d", len(t.By), maxBy)
-	}
-	return nil
 }

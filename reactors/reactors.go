@@ -32,7 +32,8 @@ type Outcome string
 const (
 	Fired     Outcome = "fired"
 	No        Outcome = "no"        // the condition was false
-	Throttled Outcome = "throttled" // once_within held it back
+	Waiting   Outcome = "waiting"   // the event is a part of what the rule waits for, and not the last
+	Throttled Outcome = "throttled" // the throttle held it back
 	Error     Outcome = "error"     // an expression failed: the caller tells it as an event
 	Own       Outcome = "own"       // Brine's own change, and the rule does not ask for those
 	Foreign   Outcome = "foreign"   // fired by a minion that the rule's from does not name
@@ -45,7 +46,8 @@ type Verdict struct {
 	Outcome   Outcome    `json:"outcome"`
 	Why       string     `json:"why"` // one sentence, at most some hundred characters
 	Decisions []Decision `json:"decisions,omitempty"`
-	Causes    []event.ID `json:"causes,omitempty"` // of the decisions, beside the event: those held back before it
+	Causes    []event.ID `json:"causes,omitempty"` // of the decisions, beside the event: those collected or held back before it
+	Bound     string     `json:"bound,omitempty"`  // which bound was met, and so the rule did not do what it says: the caller tells it as an event
 	Plan      *Plan      `json:"-"`                // what Later needs, when any of Decisions is Late
 }
 
@@ -108,6 +110,7 @@ type Set struct {
 	env      Env
 	rules    []*rule
 	byName   map[string]*rule
+	starters []*rule // whose conditions begin without an event
 	index    *index
 	warnings []Warning
 }

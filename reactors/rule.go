@@ -1,9 +1,7 @@
 package reactors
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"brine/internal/config"
 	"brine/internal/event"
@@ -16,10 +14,10 @@ import (
 type rule struct {
 	name     string
 	triggers []trigger
+	cond     *condition // over more than one event; nil where each decides by itself
 	from     []target.Target
 	own      bool
-	within   time.Duration // of the throttle; 0 for none
-	print    string        // of the throttle: windows of another one are not kept when the rule changes
+	throttle *throttle // nil for none
 	variants []*variant
 	text     Plan // but for the scope
 	info     Info
@@ -28,8 +26,11 @@ type rule struct {
 // trigger is one pattern, and which variant of the rule reads the data of its events.
 type trigger struct {
 	pattern event.Pattern
-	variant *variant
-	why     string // what a verdict says when it fires
+	part    int      // of the rule's condition: for which part of it the events stand
+	when    *expr    // its own; nil for none
+	by      []*expr  // of the rule's condition, for this pattern's data
+	variant *variant // nil for a pattern whose events only end a wait
+	why     string   // what a verdict says when it fires
 }
 
 // variant is what the rule's expressions became for one kind of data.
@@ -63,7 +64,7 @@ func (c *ruleCompiler) compile(p config.Pair) {
 	c.on(f.On)
 	c.from(f.From)
 	if f.Throttle != nil {
-		c.throttle(f.Throttle)
+		c.throttle(p.Value.Get("throttle"), f.Throttle)
 	}
 	if len(r.variants) == 0 { // no pattern was in order: check the rest as if the data could be anything
 		r.variants = []*variant{{rule: r, env: c.envs.any}}
@@ -71,9 +72,7 @@ func (c *ruleCompiler) compile(p config.Pair) {
 	for _, v := range r.variants {
 		v.when = c.when(v.env, f.When)
 		if f.Throttle != nil {
-			for _, n := range f.Throttle.By {
-				v.by = append(v.by, c.expr(v.env, n, nil))
-			}
+			v.by = c.exprs(v.env, f.Throttle.By)
 		}
 		var names []string
 		v.steps = c.steps(v.env, f.Do, 0, &names)
@@ -89,6 +88,7 @@ func (c *ruleCompiler) compile(p config.Pair) {
 	if f.When.Kind() == config.Scalar {
 		r.info.When = f.When.Text()
 	}
+	c.lintWhen(f.When)
 	for i := range r.triggers {
 		t := &r.triggers[i]
 		t.why = clip("matches "+t.pattern.String(), maxPart)
@@ -98,79 +98,12 @@ func (c *ruleCompiler) compile(p config.Pair) {
 	}
 }
 
-// onFile is the long form of a pattern.
-type onFile struct {
-	Pattern *config.Node `yaml:"pattern,required"`
-}
-
-// on reads the patterns: one, or a list of them, each as text or as {pattern: ...}.
-func (c *ruleCompiler) on(n *config.Node) {
-	items := []*config.Node{n}
-	switch {
-	case n == nil:
-		return // a fault already
-	case n.Kind() == config.List:
-		items = n.Items()
+// lintWhen warns of a condition that was probably meant to choose the events that count.
+func (c *ruleCompiler) lintWhen(n *config.Node) {
+	if cond := c.rule.cond; cond != nil && cond.kind != kindAbsent && n.Kind() == config.Scalar && !strings.Contains(n.Text(), "events") {
+		c.warn(n, "to choose which events count, write when beside their pattern",
+			"the rule's when is asked once, when all events have come, about the last of them")
 	}
-	if len(items) == 0 || len(items) > maxPatterns {
-		c.fault(n.Fault("%d patterns; want 1 to %d", len(items), maxPatterns))
-		return
-	}
-	for _, it := range items {
-		if it.Kind() == config.Map {
-			var f onFile
-			c.fault(it.Decode(&f)...)
-			if it = f.Pattern; it == nil {
-				continue
-			}
-		}
-		if it.Kind() != config.Scalar {
-			c.fault(it.Fault("want a pattern, not %s", it.Kind()).WithHint("such as brine/beacon/*/file/**"))
-			continue
-		}
-		c.pattern(it)
-	}
-}
-
-func (c *ruleCompiler) pattern(n *config.Node) {
-	p, err := event.ParsePattern(n.Text())
-	if err != nil {
-		c.fault(n.Fault("%s", err))
-		return
-	}
-	c.lint(n, p)
-	env := c.envs.any
-	if kind := kindOfPattern(p); kind != "" && c.envs.byKind[kind] != nil {
-		env = c.envs.byKind[kind]
-	}
-	c.rule.triggers = append(c.rule.triggers, trigger{pattern: p, variant: c.rule.variant(env)})
-	c.rule.info.On = append(c.rule.info.On, n.Text())
-}
-
-// variant is that of an environment, made when there is none.
-func (r *rule) variant(env *environment) *variant {
-	for _, v := range r.variants {
-		if v.env == env {
-			return v
-		}
-	}
-	r.variants = append(r.variants, &variant{rule: r, env: env})
-	return r.variants[len(r.variants)-1]
-}
-
-// kindOfPattern names what the events of a pattern carry, when it can be nothing else: a beacon, jobData, or nothing.
-func kindOfPattern(p event.Pattern) string {
-	s := p.Segments()
-	if len(s) < 4 || s[0] != "brine" || s[2] == "**" || strings.Contains(s[3], "*") {
-		return ""
-	}
-	switch {
-	case s[1] == "beacon":
-		return s[3]
-	case s[1] == "job" && s[3] == "ret":
-		return jobData
-	}
-	return ""
 }
 
 // from reads whose events the rule takes: a glob of minion ids, or a list of them.
@@ -193,16 +126,6 @@ func (c *ruleCompiler) from(n *config.Node) {
 	}
 }
 
-func (c *ruleCompiler) throttle(f *throttleFile) {
-	by := make([]string, len(f.By))
-	for i, n := range f.By {
-		by[i] = n.Text()
-	}
-	c.rule.within = f.OnceWithin
-	c.rule.print = fingerprint(f.OnceWithin, by)
-	c.rule.info.Throttle = fmt.Sprintf("once within %s by [%s]", f.OnceWithin, strings.Join(by, ", "))
-}
-
 func (c *ruleCompiler) when(env *environment, n *config.Node) *expr {
 	if n == nil {
 		return nil
@@ -219,4 +142,22 @@ func (c *ruleCompiler) expr(env *environment, n *config.Node, want *cel.Type) *e
 	x, faults := env.compile(n.Text(), place{node: n, text: c.text}, want)
 	c.fault(faults...)
 	return x
+}
+
+// exprs compiles a list of expressions of any type.
+func (c *ruleCompiler) exprs(env *environment, nodes []*config.Node) []*expr {
+	var list []*expr
+	for _, n := range nodes {
+		list = append(list, c.expr(env, n, nil))
+	}
+	return list
+}
+
+// textsOf are the texts of some scalars.
+func textsOf(nodes []*config.Node) []string {
+	texts := make([]string, len(nodes))
+	for i, n := range nodes {
+		texts[i] = n.Text()
+	}
+	return texts
 }

@@ -9,11 +9,19 @@ import (
 
 // scope is what the expressions of all rules see of one event. Data and grains are fetched when the first of them asks.
 type scope struct {
-	event  event.Event
-	world  World
-	data   any
-	grains any
-	steps  map[string]any // results of earlier steps, by name; nil unless a later step is decided
+	event   event.Event
+	world   World
+	data    any
+	grains  any
+	steps   map[string]any // results of earlier steps, by name; nil unless a later step is decided
+	seen    []seen         // what a window kept; nil for none but the event
+	events  any            // of these, what expressions see
+	minions []string       // whom a step without tgt means, where it is not the minion that fired the event
+}
+
+// about says which events the rule that is asked next has collected.
+func (s *scope) about(events []seen) {
+	s.seen, s.events, s.minions = events, nil, nil
 }
 
 // ResolveName is cel.Activation.
@@ -35,6 +43,8 @@ func (s *scope) ResolveName(name string) (any, bool) {
 		return s.event.Own, true
 	case "time":
 		return s.event.Time.UTC(), true
+	case "events":
+		return s.theEvents(), true
 	}
 	return nil, false
 }
@@ -69,4 +79,21 @@ func (s *scope) theGrains() any {
 		s.grains = grains
 	}
 	return s.grains
+}
+
+// theEvents is the list of what a window kept, the last maxShown; of the event alone when there was none.
+func (s *scope) theEvents() any {
+	if s.events == nil {
+		events := s.seen
+		if events == nil {
+			events = []seen{newSeen(&s.event, 0, 0)}
+		}
+		events = events[max(len(events)-maxShown, 0):]
+		list := make([]any, len(events))
+		for i := range events {
+			list[i] = events[i].value()
+		}
+		s.events = list
+	}
+	return s.events
 }

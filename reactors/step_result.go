@@ -67,7 +67,9 @@ type Scope struct {
 	Minion   string    `json:"minion,omitempty"`
 	By       string    `json:"by,omitempty"`
 	Own      bool      `json:"own,omitempty"`
-	Data     []byte    `json:"data,omitempty"` // CBOR
+	Data     []byte    `json:"data,omitempty"`    // CBOR
+	Events   []seen    `json:"events,omitempty"`  // what a window has collected, the last maxShown
+	Minions  []string  `json:"minions,omitempty"` // whom a step without tgt means, where it is not Minion
 }
 
 // Plan is what is needed to decide a later step: the rule's own text, so that one that is changed meanwhile ends as it began.
@@ -87,7 +89,8 @@ const maxPlanText = 16 << 10
 
 func keepScope(s *scope) Scope {
 	e := &s.event
-	return Scope{ID: e.ID, Pos: e.Pos, Time: e.Time, Received: e.Received, Tag: e.Tag, Minion: e.Minion, By: e.By, Own: e.Own, Data: e.Data}
+	return Scope{ID: e.ID, Pos: e.Pos, Time: e.Time, Received: e.Received, Tag: e.Tag, Minion: e.Minion, By: e.By, Own: e.Own, Data: e.Data,
+		Events: slices.Clone(s.seen[max(len(s.seen)-maxShown, 0):]), Minions: s.minions}
 }
 
 func (k *Scope) event() event.Event {
@@ -105,7 +108,7 @@ func (r *Reactor) Later(p *Plan, index int, results map[string]StepResult, w Wor
 		if st.index != index {
 			continue
 		}
-		s := &scope{event: p.Scope.event(), world: w, steps: map[string]any{}}
+		s := &scope{event: p.Scope.event(), world: w, steps: map[string]any{}, seen: p.Scope.Events, minions: p.Scope.Minions}
 		for name, res := range results {
 			if s.steps[name], err = plainResult(res); err != nil {
 				return Decision{}, err

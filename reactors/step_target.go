@@ -45,6 +45,10 @@ func (c *ruleCompiler) target(env *environment, s *step, f stepFile) {
 
 func (st *step) decideTarget(s *scope, d *Decision) (err error) {
 	if st.tgt == nil {
+		if len(s.minions) > 0 { // what fires is a timer, or stands for several events
+			d.Tgt, d.TgtType = strings.Join(s.minions, ","), "list"
+			return nil
+		}
 		if s.event.Minion == "" {
 			return fmt.Errorf("no minion fired the event, and the step has no tgt")
 		}

@@ -1,287 +1,259 @@
 package reactors
 
 import (
-	"cmp"
-	"container/heap"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"brine/internal/config"
 	"brine/internal/event"
 )
 
-// Bounds of throttles.
+// throttleKind says how a throttle works.
+type throttleKind string
+
+// The kinds, in the words of ansible-rulebook.
 const (
-	maxWindow  = 30 * 24 * time.Hour
-	maxWindows = 10_000 // open windows of one rule; with that many, what would need another fires un-throttled
-	maxHeld    = 1000   // distinct decisions that one window holds back; what is past it fires at once
-	maxKey     = 200    // bytes of a window's key that are kept as they are
-	maxTimers  = 1000   // what one Due gives
+	onceWithin       throttleKind = "once_within"       // fires, then holds back for a time
+	onceAfter        throttleKind = "once_after"        // collects for a time, then fires once
+	accumulateWithin throttleKind = "accumulate_within" // fires when enough has come within a time
 )
 
-// A window opens when a throttled rule fires and ends once_within later. Time is event.Event.Received: the master's
-// clock, which never decreases along the log, so that a minion whose clock is wrong or which was away for a week neither
-// prolongs nor cuts a window short. A window is over for an event received at its end or later.
-type window struct {
-	rule, key string
-	until     int64               // Unix nanoseconds
-	print     string              // of the throttle that opened it
-	held      map[string]Decision // by digest: what runs once more when the window ends
-	count     int                 // events held back with them
-	causes    []event.ID          // of the last of these events, at most event.MaxCauses
-	depth     uint8               // of the deepest of them
-	heap      *windowHeap         // that it stands in
-	place     int                 // there
+// throttle is a rule's.
+type throttle struct {
+	kind      throttleKind
+	within    time.Duration
+	threshold int      // of accumulateWithin
+	by        []string // as written
+	print     string   // windows of another throttle are not kept when the rule changes
 }
 
-// windowID names a window.
-type windowID struct{ rule, key string }
-
-// windowHeap orders windows by their end.
-type windowHeap []*window
-
-func (h windowHeap) Len() int           { return len(h) }
-func (h windowHeap) Less(i, j int) bool { return compareWindows(h[i], h[j]) < 0 }
-func (h windowHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+// throttleFile is a throttle as it is written.
+type throttleFile struct {
+	OnceWithin       *config.Node   `yaml:"once_within"`
+	OnceAfter        *config.Node   `yaml:"once_after"`
+	AccumulateWithin *config.Node   `yaml:"accumulate_within"`
+	Threshold        *config.Node   `yaml:"threshold"`
+	By               []*config.Node `yaml:"by"`
 }
 
-// Push and Pop are heap.Interface.
-func (h *windowHeap) Push(x any) {
-	w := x.(*window)
-	w.heap, w.place = h, len(*h)
-	*h = append(*h, w)
-}
-
-// Pop takes the last.
-func (h *windowHeap) Pop() any {
-	last := len(*h) - 1
-	w := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return w
-}
-
-func compareWindows(a, b *window) int {
-	return cmp.Or(cmp.Compare(a.until, b.until), cmp.Compare(a.rule, b.rule), cmp.Compare(a.key, b.key))
-}
-
-// throttles are all open windows. Those that hold something stay until they have been asked for it; others are forgotten
-// once they are over.
-type throttles struct {
-	windows  map[windowID]*window
-	ofRule   map[string]int // windows
-	idle     windowHeap     // that hold nothing
-	holding  windowHeap
-	dirty    map[string]bool // keys of the state that have changed
-	unbound  uint64          // fired un-throttled for want of room
-	heldBack uint64          // events
-}
-
-func newThrottles() *throttles {
-	return &throttles{windows: make(map[windowID]*window), ofRule: make(map[string]int), dirty: make(map[string]bool)}
-}
-
-// expire forgets the windows that are over and hold nothing. That changes no verdict, for an open window is what counts.
-func (t *throttles) expire(now int64) {
-	for len(t.idle) > 0 && t.idle[0].until <= now {
-		t.drop(t.idle[0])
-	}
-}
-
-// open starts the rule's window for key, or starts it anew. It reports false when the rule has too many.
-func (t *throttles) open(r *rule, key string, now int64) bool {
-	w := t.windows[windowID{r.name, key}]
-	if w == nil {
-		if t.ofRule[r.name] >= maxWindows {
-			t.unbound++
-			return false
+// throttle reads the rule's throttle; its by is compiled for each kind of data.
+func (c *ruleCompiler) throttle(n *config.Node, f *throttleFile) {
+	t := &throttle{by: textsOf(f.By)}
+	kinds := 0
+	for kind, n := range map[throttleKind]*config.Node{onceWithin: f.OnceWithin, onceAfter: f.OnceAfter, accumulateWithin: f.AccumulateWithin} {
+		if n != nil {
+			kinds++
+			t.kind, t.within = kind, c.span(n, string(kind))
 		}
-		w = t.add(r.name, key)
 	}
-	t.release(w)
-	w.until, w.print = now+int64(r.within), r.print
-	t.place(w)
-	t.dirty[w.stateKey()] = true
-	return true
-}
-
-// add puts an empty window in; the caller places it.
-func (t *throttles) add(rule, key string) *window {
-	w := &window{rule: rule, key: key}
-	t.windows[windowID{rule, key}] = w
-	t.ofRule[rule]++
-	return w
-}
-
-// place puts the window where it belongs among the others.
-func (t *throttles) place(w *window) {
-	want := &t.idle
-	if len(w.held) > 0 {
-		want = &t.holding
-	}
-	if w.heap == want {
-		heap.Fix(want, w.place)
+	if kinds != 1 {
+		c.fault(n.Fault("a throttle has one kind, this has %d", kinds).WithHint("one of once_within, once_after, accumulate_within"))
 		return
 	}
-	if w.heap != nil {
-		heap.Remove(w.heap, w.place)
+	switch {
+	case t.kind == accumulateWithin:
+		t.threshold = c.number(n, f.Threshold, "threshold", 2)
+	case f.Threshold != nil:
+		c.fault(f.Threshold.Fault("threshold without accumulate_within").WithHint("{accumulate_within: 5m, threshold: 3}"))
 	}
-	heap.Push(want, w)
+	if len(f.By) > maxBy {
+		c.fault(f.By[maxBy].Fault("by: %d expressions; at most %d", len(f.By), maxBy))
+	}
+	t.print = fingerprint(append([]string{t.within.String()}, t.by...)...) // of once_within as it was stored before there were others
+	text := fmt.Sprintf("once within %s", t.within)
+	switch t.kind {
+	case onceAfter:
+		text = fmt.Sprintf("once after %s", t.within)
+	case accumulateWithin:
+		text = fmt.Sprintf("once %d came within %s", t.threshold, t.within)
+	}
+	if t.kind != onceWithin {
+		t.print = fingerprint(append([]string{string(t.kind), t.within.String(), fmt.Sprint(t.threshold)}, t.by...)...)
+	}
+	c.rule.throttle = t
+	c.rule.info.Throttle = fmt.Sprintf("%s by [%s]", text, strings.Join(t.by, ", "))
 }
 
-// release forgets what the window holds.
-func (t *throttles) release(w *window) {
-	for digest := range w.held {
-		t.dirty[w.heldKey(digest)] = true
-	}
-	w.held, w.count, w.causes, w.depth = nil, 0, nil, 0
-}
-
-func (t *throttles) drop(w *window) {
-	t.release(w)
-	heap.Remove(w.heap, w.place)
-	delete(t.windows, windowID{w.rule, w.key})
-	if t.ofRule[w.rule]--; t.ofRule[w.rule] == 0 {
-		delete(t.ofRule, w.rule)
-	}
-	t.dirty[w.stateKey()] = true
-}
-
-// hold keeps a decision until the window ends; the same one is kept once. It reports false when the window is full.
-func (t *throttles) hold(w *window, d Decision) bool {
-	digest := d.digest()
-	if _, ok := w.held[digest]; !ok {
-		if len(w.held) >= maxHeld {
-			t.unbound++
-			return false
-		}
-		if w.held == nil {
-			w.held = make(map[string]Decision)
-		}
-		w.held[digest] = d
-		t.dirty[w.heldKey(digest)] = true
-	}
-	return true
-}
-
-// heldFor counts an event among those that the window holds something back for.
-func (t *throttles) heldFor(w *window, e *event.Event) {
-	t.heldBack++
-	w.count++
-	w.depth = max(w.depth, e.Depth)
-	if w.causes = append(w.causes, e.ID); len(w.causes) > event.MaxCauses {
-		w.causes = slices.Clone(w.causes[1:])
-	}
-	t.place(w)
-	t.dirty[w.stateKey()] = true
-}
-
-// taken gives the held decisions in a fixed order, those for lists of minions as one a step, without what decided has for
-// minion already. A decision made before the rule changed, and so with other arguments than another of its step, gets a Step of
-// its own past all that a rule can have, so that its jid is its own too.
-func (w *window) taken(decided []Decision, minion string) []Decision {
-	groups := make(map[string]*Decision)
-	ids := make(map[string][]string)
-	for _, d := range w.held {
-		group, tgt := d, d.Tgt
-		if d.TgtType == "list" {
-			group.Tgt = ""
-		}
-		key := group.digest()
-		groups[key] = &group
-		ids[key] = append(ids[key], strings.Split(tgt, ",")...)
-	}
-	out := make([]Decision, 0, len(groups))
-	for key, d := range groups {
-		if d.TgtType == "list" {
-			d.Tgt = strings.Join(without(ids[key], decided, d, minion), ",")
-		}
-		if d.Tgt != "" {
-			out = append(out, *d)
-		}
-	}
-	slices.SortFunc(out, func(a, b Decision) int {
-		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.TgtType, b.TgtType), cmp.Compare(a.Tgt, b.Tgt),
-			cmp.Compare(a.digest(), b.digest()))
-	})
-	return distinct(out, decided)
-}
-
-// without sorts the minions of a held decision and drops the one for which the same is decided just now.
-func without(ids []string, decided []Decision, held *Decision, minion string) []string {
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	for _, d := range decided {
-		if d.TgtType == "" && d.Step == held.Step && d.sameArgs(held) {
-			ids = slices.DeleteFunc(ids, func(id string) bool { return id == minion })
-		}
-	}
-	return ids
-}
-
-// distinct gives decisions whose arguments differ from those of their step's first one a step of their own.
-func distinct(ds, decided []Decision) []Decision {
-	first := make(map[int]*Decision)
-	for i := range decided {
-		first[decided[i].Step] = &decided[i]
-	}
-	spare := maxSteps
-	for i := range ds {
-		d := &ds[i]
-		if f := first[d.Step]; f == nil {
-			first[d.Step] = d
-		} else if !f.sameArgs(d) {
-			d.Step, spare = spare, spare+1
-		}
-	}
-	return ds
-}
-
-func (d *Decision) sameArgs(o *Decision) bool {
-	return d.Fun == o.Fun && d.Args.Test == o.Args.Test && slices.Equal(d.Args.SLS, o.Args.SLS)
-}
-
-// digest tells decisions of one rule apart.
-func (d Decision) digest() string {
-	b, err := json.Marshal(d)
+// throttled asks the rule's throttle whether it may fire for this event.
+func (r *Reactor) throttled(rule *rule, t *trigger, s *scope, now int64) Verdict {
+	key, err := windowKey(t.variant.by, s)
 	if err != nil {
-		panic(err) // plain values only
+		return failed(err)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
+	switch rule.throttle.kind {
+	case onceAfter:
+		return r.gather(rule, t, s, key, now)
+	case accumulateWithin:
+		return r.accumulate(rule, t, s, key, now)
+	}
+	return r.once(rule, t, s, key, now)
 }
 
-// windowKey makes the key of a window out of the values of by: a JSON list, cut and hashed where it is long.
-func windowKey(v *variant, s *scope) (string, error) {
-	values := make([]any, len(v.by))
-	for i, x := range v.by {
-		got, err := x.eval(s)
-		if err != nil {
-			return "", err
-		}
-		if values[i], err = plain(got); err != nil {
-			return "", fmt.Errorf("%s: %w", x.at.String(0), err)
-		}
+// once fires when the rule's window for this event is closed, and opens it; else holds the states back.
+func (r *Reactor) once(rule *rule, t *trigger, s *scope, key string, now int64) Verdict {
+	w := r.throttles.get(rule.name, key)
+	if w != nil && now < w.until {
+		return r.holdBack(rule, t, w, s)
 	}
-	b, err := json.Marshal(values)
-	if err != nil {
-		return "", fmt.Errorf("throttle by: %w", err)
+	v := r.fire(rule, t, s)
+	if v.Outcome != Fired {
+		return v
 	}
-	if len(b) <= maxKey {
-		return string(b), nil
+	if w != nil && len(w.held) > 0 { // over, and its timer's event is still to come: that will find nothing
+		v.Causes = slices.Clone(w.causes)
+		v.Decisions = append(v.Decisions, w.taken(v.Decisions, s.event.Minion)...)
+		v.Why += fmt.Sprintf("; with it runs what %d events before were held back for", w.count)
 	}
-	sum := sha256.Sum256(b)
-	return strings.ToValidUTF8(string(b[:maxKey]), "") + "#" + hex.EncodeToString(sum[:16]), nil
+	if r.throttles.open(rule.name, key, rule.throttle.print, now+int64(rule.throttle.within)) == nil {
+		v.unbound("; not throttled, for ", r.throttles.full(rule.name))
+	}
+	return v
 }
 
-// fingerprint tells one throttle from another.
-func fingerprint(within time.Duration, by []string) string {
-	sum := sha256.Sum256([]byte(within.String() + "\x00" + strings.Join(by, "\x00")))
-	return hex.EncodeToString(sum[:8])
+// unbound says that a bound was met, and what came of it.
+func (v *Verdict) unbound(what, bound string) {
+	v.Bound = bound
+	v.Why += what + bound
+}
+
+// full says which bound the windows of a rule have met.
+func (t *windows) full(rule string) string {
+	if u := t.ofRule[rule]; u != nil && u.windows >= maxWindows {
+		return fmt.Sprintf("the rule has %d windows open already", maxWindows)
+	} else if u != nil && u.bytes+windowBytes+maxKey >= maxRuleBytes {
+		return fmt.Sprintf("the windows of the rule take %d MiB already", maxRuleBytes>>20)
+	}
+	return fmt.Sprintf("the windows of all rules take %d MiB already", maxAllBytes>>20)
+}
+
+// collected keeps the event in the throttle's window for key, made when there is none. It gives nil when there is no room.
+func (r *Reactor) collected(rule *rule, s *scope, key string, now int64) *window {
+	w := r.throttles.get(rule.name, key)
+	if w == nil || now >= w.until || w.print != rule.throttle.print {
+		if w = r.throttles.open(rule.name, key, rule.throttle.print, now+int64(rule.throttle.within)); w == nil {
+			return nil
+		}
+		w.since, w.timed = now, rule.throttle.kind == onceAfter
+		r.throttles.changed(w)
+	}
+	if !r.throttles.keep(w, newSeen(&s.event, now, 0)) {
+		return nil
+	}
+	return w
+}
+
+// gather collects for once_after; what was collected fires when the timer of the window has expired.
+func (r *Reactor) gather(rule *rule, t *trigger, s *scope, key string, now int64) Verdict {
+	var over []seen
+	if w := r.throttles.get(rule.name, key); w != nil && now >= w.until { // its timer's event is still to come, and will find nothing
+		over = slices.Clone(w.kept)
+		r.throttles.drop(w)
+	}
+	w := r.collected(rule, s, key, now)
+	if w == nil {
+		return r.atOnce(rule, t, s, key, over, now)
+	}
+	if len(over) > 0 {
+		return r.gathered(rule, over, s)
+	}
+	r.throttles.heldBack++
+	return Verdict{Outcome: Throttled, Why: fmt.Sprintf("once after %s%s: %d collected; fires %s", rule.throttle.within,
+		nameOf(rule.throttle.by, key), len(w.kept), textOfTime(w.until))}
+}
+
+// atOnce fires what was collected and the event for which there is no room: nothing that came is left undone.
+func (r *Reactor) atOnce(rule *rule, t *trigger, s *scope, key string, events []seen, now int64) Verdict {
+	bound := r.throttles.full(rule.name)
+	if w := r.throttles.get(rule.name, key); w != nil {
+		bound = fmt.Sprintf("the window keeps %d events already", len(w.kept))
+		events = slices.Clone(w.kept)
+		r.throttles.drop(w)
+	}
+	v := r.fireAll(rule, t, s, append(events, newSeen(&s.event, now, 0)))
+	v.unbound("; not throttled, for ", bound)
+	return v
+}
+
+// fireAll fires for all events that a throttle has collected; the expressions see the scope's event, and a step without tgt means all
+// minions that fired one of them.
+func (r *Reactor) fireAll(rule *rule, t *trigger, s *scope, events []seen) Verdict {
+	s.about(events)
+	s.minions = minionsOf(events)
+	v := r.fire(rule, t, s)
+	v.Causes = causesOf(events, s.event.ID)
+	if v.Outcome == Fired {
+		v.Why += fmt.Sprintf("; for %d events%s", len(events), lacks(events))
+	}
+	return v
+}
+
+// gathered fires for what a window of once_after has collected, about the last event of it.
+func (r *Reactor) gathered(rule *rule, events []seen, s *scope) Verdict {
+	last := &events[len(events)-1]
+	t := rule.triggerOf(last.Tag)
+	if t == nil {
+		return failed(fmt.Errorf("no pattern of the rule matches %q any more, which its throttle had collected", last.Tag))
+	}
+	then := &scope{event: last.event(), world: s.world}
+	v := r.fireAll(rule, t, then, events)
+	v.Causes = causesOf(events, s.event.ID)
+	return v
+}
+
+// accumulate fires when threshold events have come within the window that the first of them opened.
+func (r *Reactor) accumulate(rule *rule, t *trigger, s *scope, key string, now int64) Verdict {
+	w := r.collected(rule, s, key, now)
+	if w == nil {
+		v := Verdict{Outcome: Throttled, Why: "not counted"}
+		v.unbound(", for ", r.throttles.full(rule.name))
+		return v
+	}
+	if len(w.kept) < rule.throttle.threshold {
+		r.throttles.heldBack++
+		return Verdict{Outcome: Throttled, Why: fmt.Sprintf("%d of %d within %s%s; the window ends %s", len(w.kept), rule.throttle.threshold,
+			rule.throttle.within, nameOf(rule.throttle.by, key), textOfTime(w.until))}
+	}
+	v := r.fireAll(rule, t, s, w.kept)
+	r.throttles.drop(w)
+	return v
+}
+
+// ended answers the timer of a throttle's window: what it held back or collected runs.
+func (r *Reactor) ended(rule *rule, w *window, s *scope, now int64) Verdict {
+	if len(w.held) > 0 {
+		v := Verdict{Outcome: Fired, Decisions: w.taken(nil, ""),
+			Why: fmt.Sprintf("the window by %s has ended; %d events were held back", w.key, w.count)}
+		if rule.throttle != nil && rule.throttle.print == w.print {
+			r.throttles.open(rule.name, w.key, w.print, now+int64(rule.throttle.within))
+		} else {
+			r.throttles.drop(w)
+		}
+		return v
+	}
+	v := r.gathered(rule, slices.Clone(w.kept), s)
+	r.throttles.drop(w)
+	return v
+}
+
+// triggerOf is the pattern that takes a tag, as what a window kept is read again.
+func (r *rule) triggerOf(tag string) *trigger {
+	for i := range r.triggers {
+		if t := &r.triggers[i]; t.variant != nil && t.pattern.Match(tag) {
+			return t
+		}
+	}
+	if r.cond != nil {
+		return r.cond.atTime
+	}
+	return nil
+}
+
+// depthOf is that of the deepest of some events.
+func depthOf(events []seen) (depth uint8) {
+	for i := range events {
+		depth = max(depth, events[i].Depth)
+	}
+	return min(depth, event.MaxDepth)
 }

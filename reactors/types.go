@@ -50,6 +50,30 @@ func (d *dataTypes) add(name string, zero any) *types.Type {
 	return d.structOf(t, d.root)
 }
 
+// eventFields are what an expression sees of each of the events that a rule has collected.
+var eventFields = []string{"data", "id", "minion", "tag", "time"}
+
+// addEvent makes the type of such an event, whose data is of the given kind.
+func (d *dataTypes) addEvent(kind string, data *types.Type) *types.Type {
+	name := "event(" + kind + ")"
+	s := &structType{cel: types.NewObjectType(name), fields: make(map[string]*types.FieldType), names: eventFields}
+	for tag, t := range map[string]*types.Type{"data": data, "id": types.StringType, "minion": types.StringType, "tag": types.StringType,
+		"time": types.TimestampType} {
+		s.fields[tag] = &types.FieldType{
+			Type:  t,
+			IsSet: func(obj any) bool { m, _ := obj.(map[string]any); return m[tag] != nil },
+			GetFrom: func(obj any) (any, error) {
+				if m, ok := obj.(map[string]any); ok {
+					return m[tag], nil
+				}
+				return nil, fmt.Errorf("%s of %s, which is no event", tag, kindOf(obj))
+			},
+		}
+	}
+	d.structs[name] = s
+	return s.cel
+}
+
 // fieldNames lists every field of a type and of those below it, to find the one that was meant.
 func (d *dataTypes) fieldNames(root string) []string {
 	var all []string
