@@ -13,6 +13,7 @@ import (
 	"time"
 
 	beaconlist "brine/beacons/all"
+	actionlist "brine/internal/action/all"
 	"brine/internal/config"
 	"brine/internal/master"
 	"brine/internal/minion"
@@ -35,6 +36,9 @@ func TestReference(t *testing.T) {
 	for _, m := range statelist.List() {
 		pages["states/"+m.Name+".md"] = statePage(t, m)
 	}
+	for _, m := range actionlist.List() {
+		pages["actions/"+m.Name+".md"] = actionPage(t, m)
+	}
 	for name, want := range pages {
 		path := filepath.Join(root, "docs/reference", name)
 		if *update {
@@ -47,7 +51,7 @@ func TestReference(t *testing.T) {
 			t.Errorf("docs/reference/%s is not what the code says: run go generate ./internal/doctest (%v)\n%s", name, err, firstDifference(string(got), want))
 		}
 	}
-	for _, folder := range []string{"beacons", "states"} {
+	for _, folder := range []string{"beacons", "states", "actions"} {
 		found, err := filepath.Glob(filepath.Join(root, "docs/reference", folder, "*.md"))
 		if err != nil {
 			t.Fatal(err)

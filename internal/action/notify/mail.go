@@ -21,7 +21,7 @@ import (
 type Mail struct {
 	To           []string      `yaml:"to,required"`   // addresses: ops@example.com, or 'Ops <ops@example.com>'
 	From         string        `yaml:"from,required"` // an address
-	Subject      string        `yaml:"subject,required"`
+	Subject      string        `yaml:"subject,required"` // one line
 	Text         string        `yaml:"text"`          // plain text
 	Server       string        `yaml:"server"`        // host:port; localhost:25 without it
 	TLS          string        `yaml:"tls"`           // starttls, which is what holds without it; tls from the first byte, as on port 465; none

@@ -59,9 +59,9 @@ type Args struct {
 	Format  string            `yaml:"format"`   // cloudevents, cloudevents-binary or json
 	Data    any               `yaml:"data"`     // what is told; without it the data of the event
 	Type    string            `yaml:"type"`     // of the CloudEvent: brine.event without it
-	Source  string            `yaml:"source"`   // of the CloudEvent: brine/minion/<id> or brine/master without it
+	Source  string            `yaml:"source"`   // of the CloudEvent: brine/minion/ and its id, or brine/master, without it
 	Headers map[string]string `yaml:"headers"`  // further headers
-	// AuthorizationFile holds the value of the header Authorization, such as "Bearer ...".
+	// a file that holds the value of the header Authorization, such as: Bearer ...
 	AuthorizationFile string        `yaml:"authorization_file"`
 	Sign              Sign          `yaml:"sign"`
 	TLS               webhook.TLS   `yaml:"tls"`

@@ -22,7 +22,7 @@ type Sign struct {
 
 // The values of Args.sign.style.
 const (
-	// Timestamped is "t=<seconds since 1970>,v1=<hex>", of the time, a dot and the body, as Stripe signs: a receiver that refuses an old
+	// "t=<seconds since 1970>,v1=<hex>", of the time, a dot and the body, as Stripe signs: a receiver that refuses an old
 	// time cannot be told the same twice.
 	Timestamped = "timestamped"
 	Body        = "body" // "sha256=<hex>", of the body, as GitHub signs
