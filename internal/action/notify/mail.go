@@ -19,16 +19,16 @@ import (
 
 // Mail is a mail, handed to a mail server by SMTP.
 type Mail struct {
-	To           []string      `yaml:"to,required"`   // addresses: ops@example.com, or 'Ops <ops@example.com>'
-	From         string        `yaml:"from,required"` // an address
+	To           []string      `yaml:"to,required"`      // addresses: ops@example.com, or 'Ops <ops@example.com>'
+	From         string        `yaml:"from,required"`    // an address
 	Subject      string        `yaml:"subject,required"` // one line
-	Text         string        `yaml:"text"`          // plain text
-	Server       string        `yaml:"server"`        // host:port; localhost:25 without it
-	TLS          string        `yaml:"tls"`           // starttls, which is what holds without it; tls from the first byte, as on port 465; none
-	CA           string        `yaml:"ca"`            // a file of PEM certificates: trusted instead of the host's
-	User         string        `yaml:"user"`          // of the mail server
-	PasswordFile string        `yaml:"password_file"` // holds the user's password
-	Timeout      time.Duration `yaml:"timeout"`       // for everything: 30s without it
+	Text         string        `yaml:"text"`             // plain text
+	Server       string        `yaml:"server"`           // host:port; localhost:25 without it
+	TLS          string        `yaml:"tls"`              // starttls, which is what holds without it; tls from the first byte, as on port 465; none
+	CA           string        `yaml:"ca"`               // a file of PEM certificates: trusted instead of the host's
+	User         string        `yaml:"user"`             // of the mail server
+	PasswordFile string        `yaml:"password_file"`    // holds the user's password
+	Timeout      time.Duration `yaml:"timeout"`          // for everything: 30s without it
 }
 
 // Bounds of a mail.
