@@ -135,6 +135,8 @@ type ruleFile struct {
 	From        *config.Node  `yaml:"from"`
 	Throttle    *throttleFile `yaml:"throttle"`
 	Own         bool          `yaml:"own"`
+	MaxRate     *rate         `yaml:"max_rate"`
+	Mode        *config.Node  `yaml:"mode"`
 	Do          *config.Node  `yaml:"do,required"`
 	OnFailure   *config.Node  `yaml:"on_failure"`
 }

@@ -14,6 +14,7 @@ type Reactor struct {
 	throttles  *windows
 	conditions *windows // over more than one event
 	clocks     clocks   // of the minions
+	guards     *guards
 	search     search
 	settled    bool // what Restore gave has been compared with the rules
 	started    bool // the conditions that need no event to begin have begun
@@ -25,6 +26,7 @@ type Reactor struct {
 // New makes a reactor with no state.
 func New(set *Set) *Reactor {
 	r := &Reactor{set: set, dirty: make(map[string]bool)}
+	r.guards = newGuards(r.dirty)
 	all := &usage{}
 	r.throttles = newWindows(throttleKeys, r.dirty, all)
 	r.conditions = newWindows(conditionKeys, r.dirty, all)
@@ -61,6 +63,9 @@ func (r *Reactor) Step(e event.Event, w World) []Verdict {
 	s := &scope{event: e, world: w}
 	var verdicts []Verdict
 	if v, ok := r.timer(s, now); ok {
+		verdicts = append(verdicts, r.guarded(r.set.byName[v.Rule], v, &e, now))
+	}
+	if v, ok := r.learn(&e); ok {
 		verdicts = append(verdicts, v)
 	}
 	for hits := r.set.index.match(&r.search, e.Tag); len(hits) > 0; {
@@ -70,7 +75,7 @@ func (r *Reactor) Step(e event.Event, w World) []Verdict {
 		}
 		rule := r.set.rules[hits[0].rule]
 		s.about(nil)
-		v := r.decide(rule, hits[:n], s, now)
+		v := r.guarded(rule, r.decide(rule, hits[:n], s, now), &e, now)
 		v.Rule, v.Why = rule.name, clip(v.Why, maxWhy)
 		verdicts = append(verdicts, v)
 		hits = hits[n:]

@@ -37,6 +37,9 @@ const (
 	Error     Outcome = "error"     // an expression failed: the caller tells it as an event
 	Own       Outcome = "own"       // Brine's own change, and the rule does not ask for those
 	Foreign   Outcome = "foreign"   // fired by a minion that the rule's from does not name
+	Paused    Outcome = "paused"    // an operator has paused the rule
+	Suspended Outcome = "suspended" // the rule has fired too often
+	Shadow    Outcome = "shadow"    // mode: shadow, so it decides and does not act
 	Deep      Outcome = "deep"      // the chain of causes is event.MaxDepth long: nothing reacts any more
 )
 
@@ -47,6 +50,8 @@ type Verdict struct {
 	Why       string     `json:"why"` // one sentence, at most some hundred characters
 	Decisions []Decision `json:"decisions,omitempty"`
 	Causes    []event.ID `json:"causes,omitempty"` // of the decisions, beside the event: those collected or held back before it
+	Would     []Decision `json:"would,omitempty"`  // paused, suspended, shadow: what was decided and is not carried out now
+	Tell      *Tell      `json:"-"`                // an event to append, nil for none
 	Bound     string     `json:"bound,omitempty"`  // which bound was met, and so the rule did not do what it says: the caller tells it as an event
 	Plan      *Plan      `json:"-"`                // what Later needs, when any of Decisions is Late
 }
@@ -103,6 +108,8 @@ type Info struct {
 	Do          []string `json:"do"`                   // the function of each step
 	OnFailure   []string `json:"on_failure,omitempty"` // the same of those for when one fails
 	Own         bool     `json:"own,omitempty"`
+	MaxRate     string   `json:"max_rate,omitempty"` // where the rule says one
+	Mode        string   `json:"mode,omitempty"`     // shadow, or empty
 }
 
 // Set is a checked set of rules. It does not change.

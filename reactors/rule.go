@@ -17,6 +17,8 @@ type rule struct {
 	cond     *condition // over more than one event; nil where each decides by itself
 	from     []target.Target
 	own      bool
+	shadow   bool
+	rate     rate
 	throttle *throttle // nil for none
 	variants []*variant
 	text     Plan // but for the scope
@@ -61,6 +63,7 @@ func (c *ruleCompiler) compile(p config.Pair) {
 	r := c.rule
 	r.own = f.Own
 	r.info.Own, r.info.Description = f.Own, f.Description
+	c.guards(&f)
 	c.on(f.On)
 	c.from(f.From)
 	if f.Throttle != nil {

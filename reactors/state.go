@@ -49,6 +49,9 @@ type windowState struct {
 // a rule that is gone, or whose throttle or condition has changed since, is dropped, which Dirty then says; but what such a throttle
 // held back still runs. An error says that this piece cannot be read; the others can be restored without it.
 func (r *Reactor) Restore(key string, value []byte) error {
+	if isGuardKey(key) {
+		return r.guards.restore(key, value)
+	}
 	kind, rest, _ := strings.Cut(key, "/")
 	if kind == "o" {
 		return r.clocks.restore(key, rest, value)
@@ -134,6 +137,7 @@ func (t *windows) window(rule, key string) *window {
 // prune drops the windows that the rules in force do not know: of rules that are gone, and of throttles and conditions that have
 // changed, unless a throttle holds something back.
 func (r *Reactor) prune() {
+	r.guards.prune(r.set)
 	for _, w := range r.throttles.byID {
 		rule := r.set.byName[w.rule]
 		if rule == nil || (rule.throttle == nil || rule.throttle.print != w.print) && len(w.held) == 0 && !(w.timed && len(w.kept) > 0) {
@@ -165,6 +169,9 @@ func (r *Reactor) Dirty() []KV {
 
 // stored is the present value of a key, nil when there is none any more.
 func (r *Reactor) stored(key string) []byte {
+	if isGuardKey(key) {
+		return r.guards.stored(key)
+	}
 	kind, rest, _ := strings.Cut(key, "/")
 	switch kind {
 	case "o":

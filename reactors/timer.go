@@ -119,6 +119,9 @@ func (r *Reactor) Next() (time.Time, bool) {
 			at, ok = h[0].due, true
 		}
 	}
+	if end, ends := r.nextEnd(); ends && (!ok || end < at) {
+		at, ok = end, true
+	}
 	if !ok {
 		return time.Time{}, false
 	}

@@ -129,6 +129,8 @@ type Rule struct {
 	Do          []string `json:"do"`
 	OnFailure   []string `json:"on_failure,omitempty"` // steps for when one of do fails
 	Own         bool     `json:"own,omitempty"`
+	MaxRate     string   `json:"max_rate,omitempty"` // where the rule says one
+	Mode        string   `json:"mode,omitempty"`     // shadow, or empty
 }
 
 // Duration is a length of time that stands in JSON as people write it: 30s, 5m, 7d.

@@ -29,9 +29,10 @@ type Trace struct {
 // Verdict is what one rule said of one event.
 type Verdict struct {
 	Rule      string            `json:"rule"`
-	Outcome   string            `json:"outcome"` // fired, no, throttled, error, own, foreign, deep
+	Outcome   string            `json:"outcome"` // fired, no, throttled, paused, suspended, shadow, error, own, foreign, deep
 	Why       string            `json:"why"`
 	Decisions []json.RawMessage `json:"decisions,omitempty"`
+	Would     []json.RawMessage `json:"would,omitempty"` // what was decided and is not carried out
 	Causes    []event.ID        `json:"causes,omitempty"`
 	Jobs      []string          `json:"jobs,omitempty"`   // jids of new jobs
 	Merged    []string          `json:"merged,omitempty"` // jids of waiting jobs that ask the same already

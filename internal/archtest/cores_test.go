@@ -10,7 +10,8 @@ import (
 // cores are the files that hold a role's protocol and decisions: driven by Step, with neither clock nor I/O, so that the simulator
 // drives the very code that runs in production.
 var cores = map[string][]string{
-	"internal/master": {"core.go", "session.go", "ingest.go", "jobs.go", "react.go", "keys.go", "timers.go", "messages.go", "drift.go"},
+	"internal/master": {"core.go", "session.go", "ingest.go", "jobs.go", "react.go", "keys.go", "timers.go", "messages.go", "drift.go",
+		"guard.go", "guard_blast.go", "hold.go"},
 	"internal/minion": {"core.go", "session.go", "uplink.go", "jobs.go", "messages.go"},
 }
 

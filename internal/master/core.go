@@ -34,6 +34,7 @@ const (
 type CoreOptions struct {
 	Version string
 	Reactor *reactors.Reactor
+	Blast   Blast // zero: nothing is frozen
 }
 
 // Recovered is what the log remembers.
@@ -47,6 +48,9 @@ type Recovered struct {
 	Registry   *identity.Registry
 	Minions    []MinionInfo
 	Drifts     []DriftRecord
+	Holds      []Hold
+	Enforcing  map[string]event.Data // job.Enforcing, by minion
+	Drifted    []event.Event         // what told of drift within Blast.Window, oldest first
 }
 
 // Core is the master's side of the protocol, and everything that decides. It is driven by Step alone and has no
@@ -72,6 +76,10 @@ type Core struct {
 	timers   timers
 	sweeping bool                // a timerSweep runs
 	told     map[string]failures // by rule
+
+	holds        map[string]*hold // by id
+	holdsVersion uint64           // counts their changes
+	blasts       blasts
 }
 
 // minion is what the core holds of one minion, in session or not. One whose key was deleted stays for its marks: should it
@@ -85,6 +93,9 @@ type minion struct {
 	set     map[string]string // hashes of the settings sent in this session, by name
 	queue   queue
 	drift   drifts
+
+	holds     minionHolds
+	enforcing []*sharedState
 }
 
 // gap is a hole that was told, so that it is not told with each new session.
@@ -111,6 +122,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 	c := &Core{
 		opt: opt, now: now, inc: r.Inc, pos: r.Head, clock: r.Received, registry: r.Registry,
 		minions: map[string]*minion{}, sessions: map[uint64]*session{}, jobs: map[jobKey]*openJob{}, told: map[string]failures{},
+		holds: map[string]*hold{}, blasts: blasts{states: map[string]*sharedState{}, spreads: map[string]*spread{}},
 	}
 	for _, rec := range r.Registry.List() {
 		if rec.Status == identity.Accepted {
@@ -124,6 +136,8 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 		}
 	}
 	c.recoverDrift(r.Drifts)
+	c.recoverHolds(r.Holds)
+	c.recoverBlasts(r)
 	for _, hw := range r.HighWaters {
 		c.minion(hw.Minion).marks[hw.Inc] = hw
 	}
@@ -166,6 +180,14 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.submit(in)
 	case Rules:
 		c.rules(in)
+	case Pause:
+		c.pauseCommand(in)
+	case Resume:
+		c.resumeCommand(in)
+	case Guards:
+		c.guards(in)
+	case Maintain:
+		c.maintain(in)
 	case React:
 		c.react = append(c.react, in.Event) // bounded by what lies between cursor and head
 		return nil
@@ -184,9 +206,13 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 // Wake is when the core wants a Tick at the latest; zero for never.
 func (c *Core) Wake() time.Time {
 	at := c.timers.next()
-	if t, ok := c.opt.Reactor.Next(); ok {
-		if t = c.now.Add(t.Sub(c.clock)); at.IsZero() || t.Before(at) {
-			at = t
+	next, ok := c.opt.Reactor.Next()
+	if end := c.nextHoldEnd(); !end.IsZero() && (!ok || end.Before(next)) {
+		next, ok = end, true
+	}
+	if ok {
+		if next = c.now.Add(next.Sub(c.clock)); at.IsZero() || next.Before(at) {
+			at = next
 		}
 	}
 	return at

@@ -97,6 +97,7 @@ func (c *Core) drift(m *minion, e *event.Event) {
 	default:
 		return
 	}
+	c.spread(m, e, &d)
 	if !known && !c.roomForDrift(m, e) {
 		return
 	}
@@ -129,6 +130,9 @@ func nextDrift(old DriftRecord, d job.Drift, what string, id event.ID, at time.T
 		r.Status, r.Why = DriftOK, "settled"
 	case job.DriftCorrected:
 		r.Status = DriftOK
+	}
+	if d.Held != "" {
+		r.Why = "held (" + d.Held + "): " + r.Why
 	}
 	r.Why = cut(strings.Join(strings.Fields(r.Why), " "), maxDriftWhy)
 	if old.Status != "" && old.OutOfLine() && r.OutOfLine() {

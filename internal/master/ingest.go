@@ -79,6 +79,7 @@ func (c *Core) take(s *session, it *Item) {
 		c.result(s, &e)
 	}
 	c.drift(s.minion, &e)
+	c.enforcing(s.minion, &e)
 }
 
 // rejectedData is the data of brine/minion/<id>/rejected.

@@ -124,6 +124,7 @@ func (c *Core) dispatch(m *minion) {
 	runs := 0 // state runs the minion has, or is about to get; their order is kept
 	for _, j := range m.queue.jobs {
 		switch {
+		case j.stage == ready && c.heldJob(j): // it waits until its minion is no longer paused
 		case j.Fun != job.StateApply:
 			if j.stage == ready {
 				c.hand(m, j)
@@ -150,7 +151,7 @@ func (c *Core) compiled(in Compiled) {
 	switch {
 	case in.Err != nil:
 		c.compileFailed(j, in.Err)
-	case m.session == nil:
+	case m.session == nil || c.heldJob(j):
 		j.stage = ready
 	default:
 		j.low = in.Low

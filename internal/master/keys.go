@@ -79,6 +79,7 @@ func (c *Core) apply(changes []identity.Change) {
 			if m := c.minions[ch.Record.ID]; m != nil && m.key == ch.Record.Key {
 				m.key = ""
 				c.forgetDrift(m)
+				c.forgetEnforcing(m)
 				shut = append(shut, ch.Record.ID)
 			}
 		}

@@ -138,6 +138,12 @@ func (m *Master) stage(c *commit, out Output) bool {
 		b.PutRecord(bucketMinions, out.Minion.ID, blob)
 	case PutDrift:
 		m.putDrift(b, out)
+	case PutRecord:
+		if out.Value == nil {
+			b.DeleteRecord(out.Bucket, out.Key)
+		} else {
+			b.PutRecord(out.Bucket, out.Key, out.Value)
+		}
 	case Cursor:
 		b.SetCursor(out.Pos)
 	default:

@@ -90,6 +90,26 @@ type (
 		Set    *reactors.Set
 		Reason string // for the event that tells it
 	}
+	// Pause pauses rules, or what puts the minions of a target right. It is answered with Reply.
+	Pause struct {
+		Ref          Ref
+		Rules        []string
+		Tgt, TgtType string
+		For          time.Duration
+		Why, By      string
+	}
+	// Resume ends pauses and suspensions of rules, or the hold on a target or a state. It is answered with Reply.
+	Resume struct {
+		Ref                 Ref
+		Rules               []string
+		Tgt, TgtType, State string
+		All                 bool // but what froze a state
+		By                  string
+	}
+	// Guards asks what does not act at present. It is answered with Reply.
+	Guards struct{ Ref Ref }
+	// Maintain begins a maintenance window of the configuration's, unless it has been begun before: its id says so.
+	Maintain struct{ Hold Hold }
 	// React feeds an event that is in the log already to the rules: what lies between cursor and head after a crash, in
 	// order, before anything else. The rules see them all in the next Step, whose commit moves the cursor past them.
 	React struct{ Event event.Event }
@@ -116,6 +136,10 @@ func (Compiled) input()     {}
 func (Executed) input()     {}
 func (Rules) input()        {}
 func (React) input()        {}
+func (Pause) input()        {}
+func (Resume) input()       {}
+func (Guards) input()       {}
+func (Maintain) input()     {}
 func (Note) input()         {}
 func (Tick) input()         {}
 
@@ -159,6 +183,11 @@ type (
 	PutDrift struct {
 		Minion, Key string
 		Record      *DriftRecord
+	}
+	// PutRecord keeps a record of its own; nil deletes it.
+	PutRecord struct {
+		Bucket, Key string
+		Value       event.Data
 	}
 )
 
@@ -209,6 +238,7 @@ func (PutKey) output()     {}
 func (PutMinion) output()  {}
 func (Cursor) output()     {}
 func (PutDrift) output()   {}
+func (PutRecord) output()  {}
 func (Send) output()       {}
 func (Serve) output()      {}
 func (Hangup) output()     {}

@@ -43,6 +43,7 @@ func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
 		if v.Outcome == reactors.Error {
 			c.tellFailed(e, v)
 		}
+		c.tellGuard(v.Tell)
 		for _, d := range v.Decisions {
 			if !d.OnFailure && !d.Late {
 				c.carry(e, v, d, &out)
@@ -78,6 +79,9 @@ func (c *Core) carry(e event.Event, v reactors.Verdict, d reactors.Decision, out
 		}
 		if len(targets) == 0 {
 			out.Why = strings.TrimPrefix(out.Why+"; "+d.Fun+" for nobody: no accepted minion is meant", "; ")
+		}
+		if why := c.whyHeld(targets); why != "" {
+			out.Why += "; " + why
 		}
 		c.open(j, targets, ruleTTL, out)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"brine/internal/event"
+	"brine/internal/job"
 	"brine/internal/wire"
 )
 
@@ -17,7 +18,9 @@ type provider struct {
 }
 
 // providers are all settings that the master keeps its minions in.
-var providers []provider
+var providers = []provider{
+	{job.SettingHolds, holdsOf},
+}
 
 // setAll sends a minion in session the settings that it was not sent in this session. It keeps them over a restart, and leaves alone
 // what is in force already.
@@ -47,6 +50,13 @@ func (c *Core) setAll(m *minion) {
 
 // setEverywhere is setAll for all minions, in order.
 func (c *Core) setEverywhere() {
+	for _, id := range c.sessionIDs() {
+		c.setAll(c.minions[id])
+	}
+}
+
+// sessionIDs are the minions in session, in order.
+func (c *Core) sessionIDs() []string {
 	var ids []string
 	for id, m := range c.minions {
 		if m.session != nil {
@@ -54,7 +64,5 @@ func (c *Core) setEverywhere() {
 		}
 	}
 	slices.Sort(ids)
-	for _, id := range ids {
-		c.setAll(c.minions[id])
-	}
+	return ids
 }

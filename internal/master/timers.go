@@ -83,6 +83,8 @@ func (c *Core) expire() {
 			c.compileAgain(t.job)
 		}
 	}
+	c.expireHolds()
+	c.endGuards()
 	for _, d := range c.opt.Reactor.Due(c.clock) {
 		tag, data := d.Event()
 		c.own(ownEvent{tag: tag, data: data, causes: d.Causes, depth: d.Depth})

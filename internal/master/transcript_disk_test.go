@@ -24,13 +24,14 @@ type disk struct {
 	tokens  map[string]identity.Token
 	minions map[string]MinionInfo
 	drifts  map[[2]string]DriftRecord
+	records map[[2]string]event.Data // by bucket and key
 }
 
 func newDisk() disk {
 	return disk{
 		marks: map[string]map[event.Incarnation]HighWater{}, jobs: map[jobKey]job.Job{}, state: map[string][]byte{},
 		keys: map[identity.Fingerprint]identity.Record{}, tokens: map[string]identity.Token{}, minions: map[string]MinionInfo{},
-		drifts: map[[2]string]DriftRecord{},
+		drifts: map[[2]string]DriftRecord{}, records: map[[2]string]event.Data{},
 	}
 }
 
@@ -41,7 +42,7 @@ func (d disk) clone() disk {
 	}
 	d.marks, d.events, d.order = marks, slices.Clone(d.events), slices.Clone(d.order)
 	d.jobs, d.state, d.keys = maps.Clone(d.jobs), maps.Clone(d.state), maps.Clone(d.keys)
-	d.tokens, d.minions, d.drifts = maps.Clone(d.tokens), maps.Clone(d.minions), maps.Clone(d.drifts)
+	d.tokens, d.minions, d.drifts, d.records = maps.Clone(d.tokens), maps.Clone(d.minions), maps.Clone(d.drifts), maps.Clone(d.records)
 	return d
 }
 
@@ -83,6 +84,10 @@ func (d *disk) store(t *testing.T, out Output) {
 	case PutDrift:
 		if delete(d.drifts, [2]string{out.Minion, out.Key}); out.Record != nil {
 			d.drifts[[2]string{out.Minion, out.Key}] = *out.Record
+		}
+	case PutRecord:
+		if delete(d.records, [2]string{out.Bucket, out.Key}); out.Value != nil {
+			d.records[[2]string{out.Bucket, out.Key}] = out.Value
 		}
 	case Cursor:
 		if out.Pos < d.cursor {
@@ -145,5 +150,23 @@ func (d *disk) recovered(t *testing.T, life uint64) Recovered {
 	}
 	r.Minions = slices.Collect(maps.Values(d.minions))
 	r.Drifts = slices.Collect(maps.Values(d.drifts))
+	r.Enforcing = map[string]event.Data{}
+	for key, data := range d.records {
+		switch key[0] {
+		case bucketEnforcing:
+			r.Enforcing[key[1]] = data
+		case bucketHolds:
+			var h Hold
+			if err := data.Decode(&h); err != nil {
+				t.Fatal(err)
+			}
+			r.Holds = append(r.Holds, h)
+		}
+	}
+	for _, e := range d.events {
+		if isDrift(&e) {
+			r.Drifted = append(r.Drifted, e)
+		}
+	}
 	return r
 }

@@ -16,6 +16,7 @@ import (
 var (
 	jidText = regexp.MustCompile(`\b[a-z2-7]{16}\b`)
 	idText  = regexp.MustCompile(`:aaaaaa([a-z2-7])([a-z2-7]):`)
+	sentAt  = regexp.MustCompile(`,?"sent":\d+`)
 	keyText = regexp.MustCompile(`SHA256:[A-Za-z0-9+/]{43}`)
 )
 
@@ -78,6 +79,9 @@ func (p *player) show(out Output) string {
 			add("verdict %d %s %s: %s jobs=%v merged=%v fired=%v", out.Pos, v.Rule, v.Outcome, v.Why, v.Jobs, v.Merged, v.Fired)
 		}
 	case PutReactor:
+		if strings.HasPrefix(out.KV.Key, "gc/") || strings.HasPrefix(out.KV.Key, "gs/") {
+			break // each firing is counted
+		}
 		add("reactor %s %s", out.KV.Key, out.KV.Value)
 	case PutKey:
 		add("key %s %s %s", out.Change.Kind, out.Change.Record.ID, out.Change.Record.Key)
@@ -88,9 +92,15 @@ func (p *player) show(out Output) string {
 		if out.Record != nil {
 			add(" %s since %s, corrected %d times", out.Record.Status, p.since(out.Record.Since), out.Record.Corrected)
 		}
+	case PutRecord:
+		data, _ := json.Marshal(out.Value)
+		add("record %s %s %.200s", out.Bucket, out.Key, data)
 	case Cursor:
 		add("cursor %d", out.Pos)
 	case Send:
+		if s, ok := out.Msg.(*wire.Settings); ok && len(s.Data) == 0 {
+			break // each greeting is followed by what is not set, too
+		}
 		add("send %d %s", out.Conn, showMessage(out.Msg))
 		if _, err := wire.Encode(out.Msg); err != nil {
 			p.t.Errorf("a message that cannot be sent: %v", err)
@@ -133,6 +143,8 @@ func showReply(v any) string {
 		return fmt.Sprint(list)
 	case event.Event:
 		return v.ID.String()
+	case Guarded:
+		return showGuarded(v)
 	case Submitted:
 		return fmt.Sprintf("%s for %v, offline %v", v.JID, v.Targets, v.Offline)
 	}
@@ -153,10 +165,24 @@ func showMessage(msg wire.Message) string {
 		return fmt.Sprintf("job %s attempt=%d %s remaining=%s depth=%d cause=%s states=%d", m.JID, m.Attempt, m.Fun, m.Remaining, m.Depth, m.Cause, states)
 	case *wire.Cancel:
 		return "cancel " + m.JID
+	case *wire.Settings:
+		data, _ := json.Marshal(m.Data)
+		return fmt.Sprintf("settings %s %s", m.Name, sentAt.ReplaceAllString(string(data), ""))
 	case *wire.Chunk:
 		return fmt.Sprintf("chunk %.8s error=%q", m.Hash, m.Error)
 	}
 	return fmt.Sprintf("%T", msg)
+}
+
+func showGuarded(g Guarded) string {
+	var list []string
+	for _, r := range g.Rules {
+		list = append(list, fmt.Sprintf("%s %s by %q until %s, missed %d, held %d: %s", r.Rule, r.Outcome, r.By, r.Until.Format(time.TimeOnly), r.Missed, r.Held, r.Why))
+	}
+	for _, h := range g.Holds {
+		list = append(list, fmt.Sprintf("%s %s%s by %q until %s: %s", h.Kind, h.Tgt, h.State, h.By, h.Until.Format(time.TimeOnly), h.Why))
+	}
+	return "[" + strings.Join(list, "; ") + "]"
 }
 
 func (p *player) minions() {

@@ -39,6 +39,10 @@ var update = flag.Bool("update", false, "write what is now said into testdata")
 //	note TAG                            an event of the shell's
 //	rules FILE                          another set in force
 //	use FILE                            the set that the next start finds
+//	pause D RULE...|tgt=GLOB            an operator pauses rules or minions, with the reason "patching"
+//	resume RULE...|tgt=GLOB|state=KEY|all
+//	guards                              what does not act at present
+//	maintain ID GLOB D                  a window of the configuration's begins
 //	wait D                              time passes, with a Tick whenever the core wants one
 //	clock D                             the wall clock alone is set, by so much
 //	restart [replay=N]                  another core, with what was stored; the last N events are shown to the rules again
@@ -172,6 +176,8 @@ func (p *player) line(f []string, line string) {
 		p.step(Rules{Set: p.load(), Reason: "a test"})
 	case "use":
 		p.disk.rules = f[1]
+	case "pause", "resume", "guards", "maintain":
+		p.guard(f, line)
 	case "wait":
 		p.wait(p.duration(f[1]))
 	case "clock":
@@ -227,7 +233,7 @@ func (p *player) step(in Input) {
 // start makes a core of what is stored.
 func (p *player) start(replay uint64) {
 	p.lives++
-	p.core = NewCore(p.now, CoreOptions{Reactor: p.disk.reactor(p.t, p.load())}, p.disk.recovered(p.t, p.lives))
+	p.core = NewCore(p.now, CoreOptions{Reactor: p.disk.reactor(p.t, p.load()), Blast: testBlast}, p.disk.recovered(p.t, p.lives))
 	for _, e := range p.disk.events[uint64(len(p.disk.events))-replay:] {
 		p.step(React{Event: e})
 	}
