@@ -34,6 +34,7 @@ type Verdict struct {
 	Decisions []json.RawMessage `json:"decisions,omitempty"`
 	Would     []json.RawMessage `json:"would,omitempty"` // what was decided and is not carried out
 	Causes    []event.ID        `json:"causes,omitempty"`
+	Bound     string            `json:"bound,omitempty"`  // which bound was met, so that the rule did not do what it says
 	Jobs      []string          `json:"jobs,omitempty"`   // jids of new jobs
 	Merged    []string          `json:"merged,omitempty"` // jids of waiting jobs that ask the same already
 	Fired     []string          `json:"fired,omitempty"`  // ids of the events it fired
