@@ -47,7 +47,7 @@ func (t *Threshold) Validate() error {
 
 // Check is for a module's Validate: option names the threshold in what it says. most bounds the limit; 0 does not.
 func (t *Threshold) Check(option string, unit Unit, most float64) error {
-	if !t.On() {
+	if t == nil || t.Off {
 		return nil
 	}
 	if err := t.Validate(); err != nil {

@@ -4,12 +4,14 @@ package all
 
 import (
 	"brine/beacons"
+	"brine/beacons/cpu"
 	"brine/beacons/file"
 )
 
 // List returns every beacon's module, by name.
 func List() []beacons.Module {
 	return []beacons.Module{
+		cpu.Module(),
 		file.Module(),
 	}
 }

@@ -18,7 +18,11 @@ var layers = []struct {
 	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux", "internal/diff"}},
 	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post"}},
-	{"single modules", []string{"beacons/file", "states/file"}},
+	{"single modules", []string{
+		"beacons/cpu",
+		"beacons/file",
+		"states/file",
+	}},
 	{"stores, bus, watcher, compiler, engine", []string{
 		"internal/outbox", "internal/eventlog", "internal/bus", "internal/watch", "internal/converge", "internal/compile"}},
 	{"roles", []string{"internal/minion", "internal/master"}},

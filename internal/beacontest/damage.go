@@ -123,3 +123,16 @@ func regular(t *testing.T, c Case) (names []string) {
 	}
 	return names
 }
+
+// Files is a Case.Setup that copies some files of a captured tree.
+func Files(from string, names ...string) func(*testing.T, string) {
+	return func(t *testing.T, root string) {
+		for _, name := range names {
+			text, err := os.ReadFile(filepath.Join(from, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			Write(t, root, name, string(text))
+		}
+	}
+}

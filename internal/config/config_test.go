@@ -202,8 +202,8 @@ func TestDecodeRest(t *testing.T) {
 	defaults := map[string]limit{"high": {Above: "90%", For: "30s"}, "low": {Above: "1%"}}
 	for text, want := range map[string]options{
 		"interval: 5s":                         {Interval: "5s", Limits: defaults},
-		"high: {above: 80%}":                   {Limits: map[string]limit{"high": {Above: "80%", For: "30s"}}},
-		"high:\nmine: {for: 1s}\ninterval: 1s": {Interval: "1s", Limits: map[string]limit{"high": defaults["high"], "mine": {For: "1s"}}},
+		"high: {above: 80%}":                   {Limits: map[string]limit{"high": {Above: "80%"}}},
+		"high:\nmine: {for: 1s}\ninterval: 1s": {Interval: "1s", Limits: map[string]limit{"high": {}, "mine": {For: "1s"}}},
 	} {
 		got := options{Limits: defaults}
 		if f := parse(t, text).Decode(&got); len(f) > 0 {

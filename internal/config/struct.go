@@ -79,15 +79,12 @@ func decodeStruct(n *Node, v reflect.Value) Faults {
 }
 
 // decodeEntry puts one pair into a copy of a map, so that a shared default is never written: what the file names takes the place of all
-// defaults.
+// defaults, and begins with none: half of one default and half of another limit make no sense.
 func decodeEntry(p Pair, dst, into reflect.Value, faults *Faults) reflect.Value {
 	if !into.IsValid() {
 		into = reflect.MakeMap(dst.Type())
 	}
 	value := reflect.New(dst.Type().Elem()).Elem()
-	if had := dst.MapIndex(reflect.ValueOf(p.Key.text)); had.IsValid() {
-		value.Set(had)
-	}
 	*faults = append(*faults, decode(p.Value, value)...)
 	into.SetMapIndex(reflect.ValueOf(p.Key.text), value)
 	return into

@@ -1,0 +1,133 @@
+package beacons
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// MaxLimits bounds the limits that one beacon keeps.
+const MaxLimits = 64
+
+// Limits are several thresholds under names of the operator's own, each over any number of values: what a beacon needs that samples
+// and compares. A limit's signal has its name as tag when it is entered, and the name and "cleared" when it is left.
+type Limits struct {
+	env    Env
+	fire   Fire
+	levels map[string]*Levels
+}
+
+// NewLimits reads where the values stood at the last stop.
+func NewLimits(env Env, fire Fire, thresholds map[string]*Threshold) (*Limits, error) {
+	l := &Limits{env: env, fire: fire, levels: make(map[string]*Levels, len(thresholds))}
+	for name, t := range thresholds {
+		levels, err := t.Levels(env.Baseline, "limit/"+name+"/", env.AtStart)
+		if err != nil {
+			return nil, fmt.Errorf("baseline: %w", err)
+		}
+		l.levels[name] = levels
+	}
+	return l, nil
+}
+
+// Reading is a value that crossed a limit.
+type Reading struct {
+	Limit   string
+	Key     string // of the value, where a limit has several: a mount, a core
+	Now     time.Time
+	Value   float64
+	Entered bool
+	Since   time.Time // since when the value has been, or had been, beyond the limit
+	Worst   float64   // the value furthest beyond it
+}
+
+// State is what an event says of the crossing.
+func (r Reading) State() string {
+	if r.Entered {
+		return "entered"
+	}
+	return "left"
+}
+
+// Lasted is for how long the value has been beyond the limit, in seconds.
+func (r Reading) Lasted() float64 { return math.Round(r.Now.Sub(r.Since).Seconds()*10) / 10 }
+
+// Tag is what the signal is fired under.
+func (r Reading) Tag() string {
+	if r.Entered {
+		return r.Limit
+	}
+	return r.Limit + "/cleared"
+}
+
+// Step looks at one value under one limit. When that is to be told, data makes what is told of it. What cannot be kept is told with
+// the next sample.
+func (l *Limits) Step(ctx context.Context, limit, key string, now time.Time, value float64, data func(Reading) any) {
+	levels := l.levels[limit]
+	if levels == nil {
+		return
+	}
+	l.tell(ctx, levels, levels.Step(key, now, value), Reading{Limit: limit, Key: key, Now: now, Value: value}, data)
+}
+
+// Beyond reports whether a value is on the wrong side of a limit, entered or not: somebody may want to look closer meanwhile.
+func (l *Limits) Beyond(limit string, value float64) bool {
+	levels := l.levels[limit]
+	return levels != nil && levels.t.On() && levels.t.beyond(value)
+}
+
+// Gone forgets the values of a limit that there are no more; those that were beyond it are told as left.
+func (l *Limits) Gone(ctx context.Context, limit string, now time.Time, there func(key string) bool, data func(Reading) any) {
+	levels := l.levels[limit]
+	if levels == nil {
+		return
+	}
+	for _, key := range slices.Sorted(slices.Values(levels.Keys())) {
+		if !there(key) {
+			l.tell(ctx, levels, levels.Gone(key), Reading{Limit: limit, Key: key, Now: now}, data)
+		}
+	}
+}
+
+func (l *Limits) tell(ctx context.Context, levels *Levels, c Cross, r Reading, data func(Reading) any) {
+	if c.Crossing == Stays {
+		return
+	}
+	r.Entered, r.Since, r.Worst = c.Crossing == Entered, c.Since, c.Worst
+	if l.fire(ctx, Signal{Tag: r.Tag(), Time: r.Now, Data: data(r), Set: []KV{c.Set}}) == nil {
+		levels.Keep(c)
+	}
+}
+
+// CheckLimits checks the names of limits, and each by its own check, in order.
+func CheckLimits[T any](limits map[string]T, check func(name string, limit T) error) error {
+	if len(limits) > MaxLimits {
+		return fmt.Errorf("%d limits; at most %d", len(limits), MaxLimits)
+	}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		if !plainName(name) {
+			faults = append(faults, fmt.Errorf("%s: a limit's name has letters, digits, '-' and '_', at most %d: it stands in the tag", clip(name), maxLimitName))
+			continue
+		}
+		if err := check(name, limits[name]); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+const maxLimitName = 64
+
+func plainName(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxLimitName
+}
