@@ -90,15 +90,20 @@ func (r *Reactor) fill(rule *rule, p role, s *scope, now int64) Verdict {
 	w.until = until
 	r.conditions.changed(w)
 	lost := ""
-	if len(w.kept) >= maxKept { // a condition that its rule's when has refused so far, or a sequence that does not go on
-		r.conditions.forget(w, 1)
-		r.conditions.unbound++
-		lost = fmt.Sprintf("a window keeps %d events, so the oldest was dropped", maxKept)
+	if len(w.kept) >= maxKept { // a sequence that does not go on
+		if c.kind != kindSequence || w.kept[0].Parts&1 != 0 { // else only a first part that comes late could have made use of it
+			r.conditions.unbound++
+			lost = fmt.Sprintf("a window keeps %d events, so the oldest was dropped", maxKept)
+		}
+		r.conditions.forgetAt(w, 0, 1)
 	}
 	if !r.conditions.keep(w, one) {
 		lost = r.conditions.full(rule.name)
 	}
 	r.conditions.since(w, w.kept[len(w.kept)-1].Moment-int64(c.within))
+	if c.kind == kindAll {
+		r.conditions.newest(w)
+	}
 	v := r.weigh(rule, p, w, s, now)
 	if lost != "" {
 		v.Bound = lost
@@ -113,7 +118,19 @@ func (t *windows) since(w *window, moment int64) {
 	for n < len(w.kept) && w.kept[n].Moment <= moment {
 		n++
 	}
-	t.forget(w, n)
+	t.forgetAt(w, 0, n)
+}
+
+// newest forgets the events for each of whose parts there is a later one.
+func (t *windows) newest(w *window) {
+	var seen uint32
+	for i := len(w.kept) - 1; i >= 0; i-- {
+		if w.kept[i].Parts&^seen == 0 {
+			t.forgetAt(w, i, i+1)
+			continue
+		}
+		seen |= w.kept[i].Parts
+	}
 }
 
 // weigh says what the events of a window come to. What has fired, was throttled or failed is over; what the rule's when refuses may
@@ -122,15 +139,21 @@ func (r *Reactor) weigh(rule *rule, p role, w *window, s *scope, now int64) Verd
 	c := rule.cond
 	events := c.complete(w.kept)
 	if events == nil {
-		have, want, missing := c.progress(w.kept)
-		why := fmt.Sprintf("%d of %d seen within %s%s", have, want, c.within, nameOf(c.by, w.key))
-		if len(missing) > 0 {
-			why += "; missing " + clip(strings.Join(missing, ", "), maxPart)
-		}
-		return Verdict{Outcome: Waiting, Why: why + "; the first of them counts until " + textOfTime(w.kept[0].Moment+int64(c.within))}
+		return Verdict{Outcome: Waiting, Why: c.soFar(w)}
 	}
-	s.about(events)
-	v := r.conclude(rule, rule.reader(p, s), s, now)
+	last, t := s, rule.reader(p, s)
+	if newest := &events[len(events)-1]; newest.ID != s.event.ID { // what came last happened earlier
+		last, t = &scope{event: newest.event(), world: s.world}, rule.triggerOf(newest.Tag)
+	}
+	if t == nil {
+		r.conditions.drop(w)
+		return failed(fmt.Errorf("no pattern of the rule matches %q any more, which it had kept", events[len(events)-1].Tag))
+	}
+	last.about(events)
+	if last != s && last.event.Minion != "" {
+		last.minions = []string{last.event.Minion}
+	}
+	v := r.conclude(rule, t, last, now)
 	if v.Outcome == No {
 		r.spare(c, w, events)
 		return v
@@ -144,14 +167,34 @@ func (r *Reactor) weigh(rule *rule, p role, w *window, s *scope, now int64) Verd
 	return v
 }
 
-// spare drops what no later event can need, after the rule's when has refused a full count.
+// soFar says what a window has seen and what is missing.
+func (c *condition) soFar(w *window) string {
+	have, want, missing := c.progress(w.kept)
+	n, how := len(have), "seen"
+	switch c.kind {
+	case kindAll:
+		n = want - len(missing) // an event may stand for several
+	case kindSequence:
+		how = "seen in order"
+	}
+	why := fmt.Sprintf("%d of %d %s within %s%s", n, want, how, c.within, nameOf(c.by, w.key))
+	if len(missing) > 0 {
+		why += "; missing " + clip(strings.Join(missing, ", "), maxPart)
+	}
+	if len(have) > 0 {
+		why += "; the first counts until " + textOfTime(have[0].Moment+int64(c.within))
+	}
+	return why
+}
+
+// spare drops what no later event can need: of a count that the rule's when has refused, what is more than that.
 func (r *Reactor) spare(c *condition, w *window, events []seen) {
 	if c.kind == kindCount {
-		r.conditions.forget(w, len(w.kept)-len(events))
+		r.conditions.forgetAt(w, 0, len(w.kept)-len(events))
 	}
 }
 
-// reader is the pattern for whose data the rule's expressions read the scope's event.
+// reader is the pattern for whose data the rule's expressions read the scope's event; nil for none.
 func (r *rule) reader(p role, s *scope) *trigger {
 	if p.by.variant != nil {
 		return p.by

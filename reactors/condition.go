@@ -2,7 +2,6 @@ package reactors
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -117,25 +116,33 @@ func (c *condition) last(kept []seen, n int) []seen {
 	return chosen
 }
 
-// progress says how much of the condition has come: how many, of how many, and which are missing.
-func (c *condition) progress(kept []seen) (have, want int, missing []string) {
+// progress says how much of the condition has come: what counts of the events kept, how many are wanted, and which parts are missing; of a
+// sequence that is the next one.
+func (c *condition) progress(kept []seen) (have []seen, want int, missing []string) {
 	switch c.kind {
 	case kindCount:
-		return min(len(kept), c.count), c.count, nil
+		return kept, c.count, nil
 	case kindSequence:
 		want = len(c.parts)
-		for have = want - 1; have > 0 && len(c.last(kept, have)) < have; have-- {
+		for n := want - 1; n > 0; n-- {
+			if have = c.last(kept, n); len(have) == n {
+				return have, want, c.parts[n : n+1]
+			}
 		}
-		return have, want, c.parts[have : have+1]
+		return nil, want, c.parts[:1]
 	}
-	var seen uint32
-	for i := range kept {
-		seen |= kept[i].Parts
+	need := c.all()
+	for i := len(kept) - 1; i >= 0; i-- {
+		if kept[i].Parts&need != 0 {
+			need &^= kept[i].Parts
+			have = append(have, kept[i])
+		}
 	}
 	for i, name := range c.parts {
-		if seen&(1<<i) == 0 {
+		if need&(1<<i) != 0 {
 			missing = append(missing, name)
 		}
 	}
-	return bits.OnesCount32(seen), len(c.parts), missing
+	slices.Reverse(have)
+	return have, len(c.parts), missing
 }

@@ -45,7 +45,7 @@ type source struct {
 	part    int
 	when    *config.Node
 	by      []*config.Node
-	ends    bool // its events only end a wait: no step sees them
+	ends    bool // it is never the last: no step reads its data as data
 }
 
 // on reads what the rule reacts to: a pattern, a list of them, or a condition over several events.
@@ -238,6 +238,9 @@ func (c *ruleCompiler) several(n *config.Node, form string, list *config.Node, f
 			} else if len(own) == 0 {
 				part[j].by = f.By
 			}
+		}
+		for j := range part {
+			part[j].ends = kind == kindSequence && i < len(items)-1
 		}
 		sources = append(sources, part...)
 		c.rule.cond.parts = append(c.rule.cond.parts, partName(it))

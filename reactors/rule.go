@@ -31,7 +31,7 @@ type trigger struct {
 	part    int      // of the rule's condition: for which part of it the events stand
 	when    *expr    // its own; nil for none
 	by      []*expr  // of the rule's condition, for this pattern's data
-	variant *variant // nil for a pattern whose events only end a wait
+	variant *variant // nil for a pattern whose events are never the last
 	why     string   // what a verdict says when it fires
 }
 

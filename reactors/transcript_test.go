@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write what is now said into testdata")
 // The transcripts in testdata: rules, a history, and what comes of it. Lines of a history:
 //
 //	load FILE...                               put these files in force; what is wrong with them is shown, and changes nothing
-//	at WHEN MINION TAG [JSON] [own] [depth=N] [by=NAME]   an event, received WHEN after the start; MINION is - for the master
+//	at WHEN MINION TAG [JSON] [own] [depth=N] [by=NAME] [time=WHEN]   an event, received WHEN after the start; MINION is - for the master
 //	grains MINION JSON                         what the master knows of it from here on
 //	timers WHEN                                the timers that are due, each passed to Step as the event it becomes
 //	late RULE STEP RESULTS                     the step of the last plan that a verdict of the rule gave, with these results by name
@@ -182,6 +182,8 @@ func (p *player) event(rest string) {
 			e.Own = true
 		case "by":
 			e.By = v
+		case "time":
+			e.Time = p.when(v)
 		case "depth":
 			fmt.Sscan(v, &e.Depth)
 		default:

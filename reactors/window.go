@@ -244,13 +244,14 @@ func (t *windows) trim(w *window) {
 	}
 }
 
-// forget drops the first n of the events that a window keeps.
-func (t *windows) forget(w *window, n int) {
-	for i := range w.kept[:n] {
-		t.dirty[t.keys.keptOf(w, w.kept[i].Pos)] = true
-		t.take(w, -w.kept[i].size())
+// forgetAt drops some of the events that a window keeps.
+func (t *windows) forgetAt(w *window, from, to int) {
+	for i := range w.kept[from:to] {
+		s := &w.kept[from+i]
+		t.dirty[t.keys.keptOf(w, s.Pos)] = true
+		t.take(w, -s.size())
 	}
-	w.kept = slices.Delete(w.kept, 0, n)
+	w.kept = slices.Delete(w.kept, from, to)
 }
 
 // hold keeps a decision until the window ends; the same one is kept once. It reports false when the window is full.
