@@ -75,7 +75,7 @@ type Core struct {
 	execDue  bool  // exec may have something that is ready
 	timers   timers
 	sweeping bool                // a timerSweep runs
-	told     map[string]failures // by rule
+	told     map[string]failures // by rule and what is told of it
 
 	holds        map[string]*hold // by id
 	holdsVersion uint64           // counts their changes

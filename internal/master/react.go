@@ -44,6 +44,9 @@ func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
 			c.tellFailed(e, v)
 		}
 		c.tellGuard(v.Tell)
+		if v.Bound != "" {
+			c.tellOf(e, v.Rule, "bound", v.Bound)
+		}
 		for _, d := range v.Decisions {
 			if !d.OnFailure && !d.Late {
 				c.carry(e, v, d, &out)
@@ -212,28 +215,32 @@ type failures struct {
 	quiet int
 }
 
-// failedData is the data of brine/reactor/<rule>/failed.
+// failedData is the data of brine/reactor/<rule>/failed and bound.
 type failedData struct {
 	Event  string `json:"event"`
 	Reason string `json:"reason"`
 	Quiet  int    `json:"not_told"` // failures since the last such event that had none of their own
 }
 
-// tellFailed fires the event of a rule that failed: at once, then at most one each failureSilence, with the count of the
+// tellFailed fires the event of a rule that failed.
+func (c *Core) tellFailed(e event.Event, v reactors.Verdict) { c.tellOf(e, v.Rule, "failed", v.Why) }
+
+// tellOf fires an event of a rule, failed or bound: at once, then at most one each failureSilence, with the count of the
 // others. Their verdicts are all kept.
-func (c *Core) tellFailed(e event.Event, v reactors.Verdict) {
+func (c *Core) tellOf(e event.Event, rule, what, why string) {
 	if e.Depth >= event.MaxDepth {
 		return // its verdict is kept; an event about it would lengthen the chain
 	}
-	f := c.told[v.Rule]
+	key := rule + "/" + what
+	f := c.told[key]
 	if !f.at.IsZero() && c.now.Sub(f.at) < failureSilence {
 		f.quiet++
-		c.told[v.Rule] = f
+		c.told[key] = f
 		return
 	}
-	c.told[v.Rule] = failures{at: c.now}
-	c.own(ownEvent{tag: "brine/reactor/" + v.Rule + "/failed", causes: []event.ID{e.ID}, depth: e.Depth + 1,
-		data: failedData{Event: e.ID.String(), Reason: v.Why, Quiet: f.quiet}})
+	c.told[key] = failures{at: c.now}
+	c.own(ownEvent{tag: "brine/reactor/" + key, causes: []event.ID{e.ID}, depth: e.Depth + 1,
+		data: failedData{Event: e.ID.String(), Reason: why, Quiet: f.quiet}})
 }
 
 // rules puts another set in force; what did not change keeps its throttles.

@@ -113,7 +113,8 @@ func (c *Core) present(m *minion, s *session, h *wire.Hello) {
 	})
 	c.emit(PutMinion{m.info})
 	c.own(ownEvent{tag: "brine/minion/" + s.id + "/online", data: map[string]any{
-		"remote": s.remote, "version": h.Version, "incarnation": h.Inc.String(), "unsent": h.Next - h.First}})
+		"remote": s.remote, "version": h.Version, "incarnation": h.Inc.String(), "unsent": h.Next - h.First,
+		"clock_offset_ns": m.info.OffsetNS}}) // the rules' windows are measured by it
 }
 
 // gapData is the data of brine/gap/<id>: Lost events, From to To, that the log does not hold and never will.
