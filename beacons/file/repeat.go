@@ -24,9 +24,10 @@ func repeatedAs(now record) string {
 	return Modified
 }
 
-// superseded takes note that the event of what Brine made of a path is on disk, or that of something else that came after it.
+// superseded takes note that the event of what Brine made of a path is on disk, or that of something else that came after it; a first
+// baseline, which has no event, is such as well.
 func (r *run) superseded(f finding) {
-	if r.env.Own == nil || r.env.OwnTold == nil || f.signal.Tag == "" {
+	if r.env.Own == nil || r.env.OwnTold == nil || f.signal.Tag == "" && !f.it.silent {
 		return
 	}
 	e, ok := r.env.Own(f.it.path)

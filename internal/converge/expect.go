@@ -18,11 +18,13 @@ type Expectations struct {
 	max   int
 	order *list.List // of *expectation, the oldest first
 	byKey map[string]*list.Element
+	stale map[string]bool // paths that were saved and stand for nothing more; at most max
 }
 
 type expectation struct {
-	path string
-	e    beacons.Expected
+	path  string
+	e     beacons.Expected
+	saved bool // by Unsaved, and neither told nor made anew since
 }
 
 // NewExpectations remembers at most max paths.
@@ -30,7 +32,7 @@ func NewExpectations(max int) *Expectations {
 	if max <= 0 {
 		max = DefaultExpectations
 	}
-	return &Expectations{max: max, order: list.New(), byKey: map[string]*list.Element{}}
+	return &Expectations{max: max, order: list.New(), byKey: map[string]*list.Element{}, stale: map[string]bool{}}
 }
 
 // Announce says what a path is about to become.
@@ -38,15 +40,64 @@ func (x *Expectations) Announce(path string, e beacons.Expected) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if el, ok := x.byKey[path]; ok {
+		x.outdate(el.Value.(*expectation))
 		el.Value.(*expectation).e = e
 		x.order.MoveToBack(el)
 		return
 	}
 	for x.order.Len() >= x.max {
-		old := x.order.Remove(x.order.Front()).(*expectation)
-		delete(x.byKey, old.path)
+		x.remove(x.order.Front())
 	}
-	x.byKey[path] = x.order.PushBack(&expectation{path, e})
+	x.byKey[path] = x.order.PushBack(&expectation{path: path, e: e})
+}
+
+func (x *Expectations) remove(el *list.Element) {
+	old := x.order.Remove(el).(*expectation)
+	delete(x.byKey, old.path)
+	x.outdate(old)
+}
+
+// outdate takes note that what was saved of a path holds no more.
+func (x *Expectations) outdate(e *expectation) {
+	if e.saved && len(x.stale) < x.max {
+		x.stale[e.path] = true
+	}
+	e.saved = false
+}
+
+// Announced is what a path is about to become.
+type Announced struct {
+	Path     string           `json:"path"`
+	Expected beacons.Expected `json:"expected"`
+}
+
+// Unsaved gives what is not told yet and was not given before, at most max, the latest of it; and the paths of what was given and stands for
+// nothing more. Who keeps one and drops the other can announce it all again after a restart.
+func (x *Expectations) Unsaved(max int) (list []Announced, stale []string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for el := x.order.Back(); el != nil && len(list) < max; el = el.Prev() {
+		e := el.Value.(*expectation)
+		if e.saved || e.e.Told {
+			continue
+		}
+		e.saved = true
+		delete(x.stale, e.path)
+		list = append(list, Announced{e.path, e.e})
+	}
+	for path := range x.stale {
+		stale = append(stale, path)
+	}
+	clear(x.stale)
+	return list, stale
+}
+
+// Recall announces what an earlier process has made of a path, and keeps: see Unsaved.
+func (x *Expectations) Recall(a Announced) {
+	x.Announce(a.Path, a.Expected)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.byKey[a.Path].Value.(*expectation).saved = true
 }
 
 // Own says what Brine itself lately made of a path, if it did. It is beacons.Env.Own.
@@ -67,6 +118,7 @@ func (x *Expectations) Told(path string, e beacons.Expected) {
 	defer x.mu.Unlock()
 	if el, ok := x.byKey[path]; ok && el.Value.(*expectation).e == e {
 		el.Value.(*expectation).e.Told = true
+		x.outdate(el.Value.(*expectation))
 	}
 }
 
@@ -75,7 +127,6 @@ func (x *Expectations) Forget(path string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if el, ok := x.byKey[path]; ok {
-		x.order.Remove(el)
-		delete(x.byKey, path)
+		x.remove(el)
 	}
 }

@@ -26,6 +26,9 @@ const (
 func (m *Minion) openRunner(modules []states.Module) error {
 	var err error
 	m.expect = converge.NewExpectations(converge.DefaultExpectations)
+	if err := m.recallExpected(); err != nil {
+		return fmt.Errorf("what runs have made: %w", err)
+	}
 	m.cache, err = converge.OpenCache(filepath.Join(m.cfg.DataDir, "content"), converge.CacheOptions{Get: m.get, Log: m.log})
 	if err != nil {
 		return fmt.Errorf("content cache: %w", err)
@@ -141,6 +144,7 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 		m.log.Warn("the result cannot be told a second time", "jid", jid, "error", err)
 	}
 	tx.Done, tx.Applied = &outbox.Done{JID: jid, Attempt: attempt, Result: kept}, applied
+	tx.Baselines = append(tx.Baselines, m.expected()...)
 	seq, err := m.commitAll(ctx, tx)
 	if err != nil {
 		return fmt.Errorf("result of job %s: %w", jid, err)

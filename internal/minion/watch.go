@@ -112,6 +112,9 @@ func (m *Minion) signal(ctx context.Context, name, bucket string, signals []beac
 		if s.Tag == "" {
 			continue
 		}
+		if s.Own && name == fileBeacon {
+			tx.Baselines = append(tx.Baselines, told(s.Tag))
+		}
 		e, err := m.beaconEvent(name, s)
 		if err != nil {
 			return err
