@@ -20,6 +20,7 @@ and one that never drifted is not listed.
 
   drifted    it differs, and is only told of (enforce: warn)
   failed     it differs and could not be put right; the minion tries again
+  undone     an operator has put back what was there before; it is left so until it is applied again
   contested  something else changes it again and again; the minion puts it right at growing intervals
   ok         it is right again
 

@@ -38,6 +38,7 @@ func (a *app) showApplied(ap applied) error {
 	for _, s := range r.States {
 		a.showState(p, s, r.Test)
 	}
+	a.showUndone(p, *r)
 	_, err := fmt.Fprintln(a.out)
 	return err
 }

@@ -181,6 +181,8 @@ func call(fun string, args job.Args) string {
 		fun += " (highstate)"
 	case fun == job.StateApply:
 		fun += " " + strings.Join(args.SLS, " ")
+	case fun == job.StateUndo || fun == job.StateKept:
+		fun += undoText(args.Data)
 	case len(args.Argv) > 0:
 		fun += " " + strings.Join(args.Argv, " ")
 	}
@@ -215,6 +217,8 @@ func outcome(r job.Result) string {
 		return "refused: " + r.Error
 	case !r.OK:
 		return "failed: " + r.Error
+	case r.Fun == job.StateUndo:
+		text = undone(r, changed)
 	case r.Fun != job.StateApply:
 		text = "ok"
 	case changed == 0:

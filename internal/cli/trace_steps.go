@@ -213,6 +213,8 @@ func (tr *tracer) drift(s *step, e event.Event) {
 		s.text = fmt.Sprintf("put right by the minion itself: %s %s: %s, took %s", d.Fun, d.Name, changesText(d.Result.Changes), millis(d.Result.Took))
 	case job.DriftSettled:
 		s.kind = stepGood
+	case job.DriftUndone:
+		s.text = fmt.Sprintf("left as it was put back, until it is applied again: %s %s: %s", d.Fun, d.Name, changesText(d.Result.Changes))
 	case job.DriftFailed, job.DriftContested:
 		s.kind = stepBad
 	}

@@ -43,7 +43,7 @@ func Choose(kept []Kept, ask job.Undo, self string) ([]Kept, error) {
 		return nil, err
 	}
 	if len(kept) == 0 {
-		return nil, nothingKept(ask, "")
+		return nil, nothingKept(ask, strings.Join(ask.Of, ", "))
 	}
 	var first oldest
 	switch {

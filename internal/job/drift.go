@@ -19,7 +19,8 @@ const (
 	DriftDrifted   = "drifted"   // it differs, and is only told of: enforce: warn
 	DriftFailed    = "failed"    // it differs, and could not be put right; it is tried again
 	DriftContested = "contested" // something else changes it again and again; it is put right at growing intervals
-	DriftSettled   = "settled"   // it is right, after any of the three before
+	DriftSettled   = "settled"   // it is right, after any of the three before, or after an undo
+	DriftUndone    = "undone"    // an operator has put back what was there before; it is left so until it is applied again
 	DriftReleased  = "released"  // it is not enforced any more, and was not right
 )
 

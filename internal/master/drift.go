@@ -26,8 +26,8 @@ const (
 // driftTag is what the tags of all events about drift begin with.
 const driftTag = "brine/drift/"
 
-// DriftOK is the status of a state that was out of line and is right again. The others are job.DriftDrifted, DriftFailed and
-// DriftContested.
+// DriftOK is the status of a state that was out of line and is right again. The others are job.DriftDrifted, DriftFailed,
+// DriftContested and DriftUndone.
 const DriftOK = "ok"
 
 // Drift is how one enforced state of a minion stands, as far as its events tell: only of states that were out of line once.
@@ -86,7 +86,7 @@ func (c *Core) drift(m *minion, e *event.Event) {
 	key := driftKey(d.Fun, d.Name)
 	old, known := m.drift.of[key]
 	switch what {
-	case job.DriftCorrected, job.DriftDrifted, job.DriftFailed, job.DriftContested:
+	case job.DriftCorrected, job.DriftDrifted, job.DriftFailed, job.DriftContested, job.DriftUndone:
 	case job.DriftSettled:
 		if !known {
 			return
@@ -126,6 +126,8 @@ func nextDrift(old DriftRecord, d job.Drift, what string, id event.ID, at time.T
 		r.Why = d.Result.Comment
 	case job.DriftContested:
 		r.Why = strings.TrimSuffix("something else changes it again and again: "+r.Why, ": ")
+	case job.DriftUndone:
+		r.Why = strings.TrimSuffix("not enforced until it is applied again: "+r.Why, ": ")
 	case job.DriftSettled:
 		r.Status, r.Why = DriftOK, "settled"
 	case job.DriftCorrected:

@@ -86,7 +86,7 @@ func (e *enforcer) tell(ctx context.Context, t task, r job.StateResult, what str
 	tx := reserveTx(ev)
 	memory := outbox.KV{Bucket: bucketEnforce, Key: t.low.Key()}
 	switch what {
-	case job.DriftDrifted, job.DriftFailed, job.DriftContested:
+	case job.DriftDrifted, job.DriftFailed, job.DriftContested, job.DriftUndone:
 		memory.Value = []byte(what)
 	}
 	tx.Baselines = []outbox.KV{memory}

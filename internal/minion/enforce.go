@@ -38,6 +38,7 @@ type enforcer struct {
 	byTag   map[string][]*enforced // by the tail of the tag of the beacon's event
 	trees   map[string][]*enforced // the same for folders: what is below drifts with them
 	watches []beacons.Watch
+	again   []*enforced // undone ones that were applied anew, until the next set
 	wake    chan struct{}
 	changed chan struct{} // what is to be watched has changed
 }
@@ -55,6 +56,7 @@ type enforced struct {
 	contest time.Time // the last drift of a contested state; zero where it is not contested
 	drifted bool      // warned of, or failed, and not yet right
 	arming  bool      // next is the wait until the beacon watches
+	undone  bool      // an operator has put back what it had pushed aside: it is left so
 	held    bool      // it is only looked at for a while
 }
 
@@ -99,11 +101,12 @@ func (e *enforcer) set(low job.LowState) (released []job.Low) {
 	defer e.mu.Unlock()
 	before := e.states
 	e.states = map[string]*enforced{}
+	e.revive()
 	for _, l := range low.States {
 		s := before[l.Key()]
 		if s == nil {
 			// What changes before the beacon watches is its first baseline: look once more when it does.
-			s = &enforced{pending: true, arming: true, next: time.Now().Add(armed), drifted: e.outOfLine(l)}
+			s = &enforced{pending: true, arming: true, next: time.Now().Add(armed), drifted: e.outOfLine(l), undone: e.outOfLine(l, job.DriftUndone)}
 		}
 		s.low = l
 		var err error
@@ -123,12 +126,15 @@ func (e *enforcer) set(low job.LowState) (released []job.Low) {
 	return released
 }
 
-// outOfLine reports whether a state was told to be out of line before the minion started.
-func (e *enforcer) outOfLine(l job.Low) bool {
+// outOfLine reports whether a state was told to be out of line before the minion started, and how, if that is asked.
+func (e *enforcer) outOfLine(l job.Low, how ...string) bool {
 	if e.m.outbox == nil {
 		return false
 	}
 	v, err := e.m.outbox.Baseline(bucketEnforce).Get(l.Key())
+	if len(how) > 0 {
+		return err == nil && slices.Contains(how, string(v))
+	}
 	return err != nil || len(v) > 0 // told once too often rather than never
 }
 
@@ -271,7 +277,7 @@ func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
 	for _, s := range e.sorted() {
 		at := s.next
 		switch {
-		case !s.pending && s.contest.IsZero():
+		case s.undone, !s.pending && s.contest.IsZero():
 			continue
 		case !s.pending: // contested, and quiet: is it over?
 			at = s.contest.Add(s.wait + warWaitMin)
@@ -302,7 +308,7 @@ func (e *enforcer) put(ctx context.Context, t task) {
 		look = true
 		defer e.keep(t)
 	}
-	results := e.m.converge(ctx, job.LowState{States: []job.Low{t.low}}, look, cause)
+	results := e.m.convergeUnless(ctx, func() bool { return e.paused(t.s) }, job.LowState{States: []job.Low{t.low}}, look, cause)
 	if ctx.Err() != nil || len(results) != 1 {
 		return
 	}

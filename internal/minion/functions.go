@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"brine/internal/converge"
 	"brine/internal/job"
 	"brine/internal/wire"
 )
@@ -21,6 +22,8 @@ type function struct {
 func (m *Minion) functionTable() map[string]function {
 	return map[string]function{
 		job.StateApply: {exclusive: true, run: m.stateApply},
+		job.StateUndo:  {exclusive: true, run: m.stateUndo},
+		job.StateKept:  {run: m.stateKept},
 		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
 	}
 }
@@ -35,7 +38,7 @@ func (m *Minion) call(ctx context.Context, in Run, r *job.Result) *job.LowState 
 		return nil
 	}
 	r.Started = time.Now()
-	return f.run(ctx, in.Job, r)
+	return f.run(converge.WithJob(ctx, in.Job.JID, in.Job.Fun), in.Job, r)
 }
 
 func (m *Minion) stateApply(ctx context.Context, j *wire.Job, r *job.Result) *job.LowState {
@@ -50,7 +53,7 @@ func (m *Minion) stateApply(ctx context.Context, j *wire.Job, r *job.Result) *jo
 		return nil
 	}
 	merged := merge(m.applied, *j.Low)
-	if merged.Hash == m.applied.Hash {
+	if again := m.enforcer.applied(*j.Low); merged.Hash == m.applied.Hash && !again {
 		return nil
 	}
 	return &merged

@@ -66,6 +66,10 @@ type Minion struct {
 	holds    holder
 	applied  job.LowState // what is enforced: the last thing applied; run's goroutine owns it
 	running  sync.Mutex   // one state run at a time
+	dropped  struct {     // from the quarantine
+		mu   sync.Mutex
+		next uint64 // so many are told next
+	}
 }
 
 // New opens everything that a minion needs. Close it by running it to its end.

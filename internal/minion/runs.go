@@ -75,8 +75,17 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 
 // converge runs a low state: one at a time, whoever asks.
 func (m *Minion) converge(ctx context.Context, low job.LowState, test bool, cause event.ID) []job.StateResult {
+	return m.convergeUnless(ctx, func() bool { return false }, low, test, cause)
+}
+
+// convergeUnless is converge, unless by its turn nobody wants it any more.
+func (m *Minion) convergeUnless(ctx context.Context, unwanted func() bool, low job.LowState, test bool, cause event.ID) []job.StateResult {
+	defer m.tellDropped(ctx)
 	m.running.Lock()
 	defer m.running.Unlock()
+	if unwanted() {
+		return nil
+	}
 	return m.runner.Run(ctx, low, test, cause)
 }
 

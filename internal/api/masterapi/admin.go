@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"brine/internal/api"
@@ -76,13 +77,16 @@ func (s *server) drift(r *http.Request) (any, error) {
 	return list(drift), err
 }
 
+// submitted are the functions that an operator may ask minions for.
+var submitted = [...]string{job.StateApply, job.StateUndo, job.StateKept, job.StateFetch, job.TestPing}
+
 func (s *server) submit(r *http.Request) (any, error) {
 	in, err := apiserver.Body[api.Submit](r)
 	if err != nil {
 		return nil, err
 	}
-	if in.Fun != job.StateApply && in.Fun != job.TestPing {
-		return nil, api.Errorf(api.BadRequest, "", "fun: minions know %s and %s, not %q", job.StateApply, job.TestPing, in.Fun)
+	if !slices.Contains(submitted[:], in.Fun) {
+		return nil, api.Errorf(api.BadRequest, "", "fun: want one of %s, not %q", strings.Join(submitted[:], ", "), in.Fun)
 	}
 	if len(in.Args.Argv) > 0 || len(in.Args.Env) > 0 || len(in.Args.Stdin) > 0 || in.Args.Timeout != 0 {
 		return nil, api.Errorf(api.BadRequest, "", "args: %s takes sls and test", in.Fun)

@@ -1,0 +1,85 @@
+package minion
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"brine/internal/converge"
+	"brine/internal/job"
+)
+
+// covering are the enforced states that would put right what is put back.
+func (e *enforcer) covering(chosen []converge.Kept) []*enforced {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []*enforced
+	for _, s := range e.sorted() {
+		if slices.ContainsFunc(chosen, func(k converge.Kept) bool { return k.State == s.low.Key() || s.watchesPath(k.Target) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (s *enforced) watchesPath(p string) bool {
+	for _, w := range s.watches {
+		if w.Path == p || w.Recurse && strings.HasPrefix(p, w.Path+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// pause leaves states as they are from now on, and says which were left so before. In test mode it only says.
+func (e *enforcer) pause(list []*enforced, test bool) (before map[*enforced]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before = map[*enforced]bool{}
+	for _, s := range list {
+		before[s] = s.undone
+		if !test {
+			s.undone, s.drifted, s.contest, s.wait, s.recent = true, true, time.Time{}, 0, nil
+		}
+	}
+	e.index()
+	return before
+}
+
+// resume goes on enforcing a state that is right, and reports whether that is to be told.
+func (e *enforcer) resume(s *enforced, told bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.undone, s.drifted, s.next = false, false, time.Time{}
+	s.pending = true
+	notify(e.wake)
+	return told
+}
+
+// paused reports whether a state is left as it is.
+func (e *enforcer) paused(s *enforced) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return s.undone
+}
+
+// applied takes note that states were applied: from the next set on, those that were undone are enforced again. It reports whether there
+// are any.
+func (e *enforcer) applied(low job.LowState) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range low.States {
+		if s := e.states[l.Key()]; s != nil && s.undone {
+			e.again = append(e.again, s)
+		}
+	}
+	return len(e.again) > 0
+}
+
+// revive enforces what was applied again. It is pending then, and told when it is right. The caller holds mu.
+func (e *enforcer) revive() {
+	for _, s := range e.again {
+		s.undone, s.pending, s.next = false, true, time.Time{}
+	}
+	e.again = nil
+}
