@@ -38,6 +38,7 @@ type Verdict struct {
 	Jobs      []string          `json:"jobs,omitempty"`   // jids of new jobs
 	Merged    []string          `json:"merged,omitempty"` // jids of waiting jobs that ask the same already
 	Fired     []string          `json:"fired,omitempty"`  // ids of the events it fired
+	Run       string            `json:"run,omitempty"`    // the id of the run of its steps, where there is one
 }
 
 // Walk calls f for t and everything below it, in order.

@@ -36,10 +36,10 @@ const (
 	Waiting   Status = "waiting"   // durable; the minion is away, or busy with as many jobs as it takes
 	Sent      Status = "sent"      // handed to the minion's session; sent again if the session ends
 	Succeeded Status = "succeeded" // the minion's result says so
-	Failed    Status = "failed"    // the minion's result says so, or the minion refused it
+	Failed    Status = "failed"    // the result says so, or the minion refused it; of a rule's job, that this was to be ignored
 	Expired   Status = "expired"   // its deadline passed before a result came
-	Dead      Status = "dead"      // it could not be compiled or carried out, as often as it was tried
-	Cancelled Status = "cancelled" // by an operator, or because the minion's key was deleted
+	Dead      Status = "dead"      // it could not be compiled or carried out, or failed, as often as it was tried: a dead letter
+	Cancelled Status = "cancelled" // by an operator, because the minion's key was deleted, or because others had failed
 )
 
 // Open reports whether the job still waits for something.
@@ -62,10 +62,25 @@ type Job struct {
 	Status   Status     `json:"status"`
 	Attempt  int        `json:"attempt"` // from 1; each decision that joined it while it waited counts too
 	Updated  time.Time  `json:"updated"`
-	New      event.ID   `json:"new"`              // the event brine/job/<jid>/new
-	Ret      event.ID   `json:"ret"`              // the event that carried the result
-	Error    string     `json:"error,omitempty"`  // why it is Failed, Expired, Dead
-	Merged   int        `json:"merged,omitempty"` // later decisions for the same that joined it while it waited
+	New      event.ID   `json:"new"`               // the event brine/job/<jid>/new
+	Ret      event.ID   `json:"ret"`               // the event that carried the result
+	Error    string     `json:"error,omitempty"`   // why it is Failed, Expired, Dead
+	Merged   int        `json:"merged,omitempty"`  // later decisions for the same that joined it while it waited
+	Retry    *Retry     `json:"retry,omitempty"`   // nil: DefaultRetry of Fun
+	Tries    int        `json:"tries,omitempty"`   // that failed, since it was decided or last asked for again
+	Next     time.Time  `json:"next,omitzero"`     // not before is it tried again
+	Cut      int        `json:"cut,omitempty"`     // how often the master ended while it ran
+	Fragile  bool       `json:"fragile,omitempty"` // not tried again when the master ended while it ran
+	Ignore   bool       `json:"ignore,omitempty"`  // its failure is no dead letter
+	Runs     []string   `json:"runs,omitempty"`    // what waits for its end: the ids of runs of rules
+}
+
+// Retries is how often the job is tried.
+func (j Job) Retries() Retry {
+	if j.Retry != nil {
+		return *j.Retry
+	}
+	return DefaultRetry(j.Fun)
 }
 
 // Args are the arguments of a function.

@@ -34,6 +34,8 @@ func (m *Master) act(ctx context.Context, g *errgroup.Group, out Output) {
 		m.hangup(out)
 	case Execute:
 		g.Go(func() error { return m.execute(ctx, out.Job) })
+	case Abort:
+		m.running.abort(out.JID)
 	case Reply:
 		out.Ref.(chan answer) <- answer{out.Value, out.Err} // it has room for the one answer
 	case Log:
@@ -125,7 +127,9 @@ func (m *Master) piece(g wire.Get) ([]byte, int64, error) {
 
 // execute carries out an action on this host.
 func (m *Master) execute(ctx context.Context, j job.Job) error {
-	r := m.actOn(ctx, j)
+	one, done := m.running.begin(ctx, j.JID)
+	r := m.actOn(one, j)
+	done()
 	if ctx.Err() != nil {
 		return nil // interrupted: it is run again after the next start
 	}
@@ -149,6 +153,11 @@ func (m *Master) actOn(ctx context.Context, j job.Job) (r job.Result) {
 	call := action.Call{Job: j, Args: args, Host: action.Host{Log: m.log, Version: m.version}}
 	if len(j.Causes) > 0 {
 		call.Event, _ = m.event(j.Causes[0]) // without it, when it is no longer kept
+	}
+	if j.Args.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, j.Args.Timeout+timeoutGrace)
+		defer cancel()
 	}
 	began := r.Started
 	r = mod.Run(ctx, call)

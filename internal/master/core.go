@@ -15,17 +15,14 @@ import (
 // Limits and waits of the core.
 const (
 	maxInflightJobs = 4    // state runs handed to one minion and not finished
-	maxWaitingJobs  = 1024 // jobs waiting for one target; a further decision is told as dead at once
+	maxWaitingJobs  = 1024 // jobs waiting for one minion; a further decision is told as dead at once
 	maxIncarnations = 16   // incarnations of one minion whose high-water mark is kept; the least recent goes
 	maxContent      = 4096 // hashes a session may ask for; the oldest go
-	maxExec         = 4    // master.exec at once
 	maxFired        = 8192 // events fired by rules in one step; a further one is told as the rule's failure
 	maxHoleEvents   = 16   // rejection events for one batch
 
 	helloTimeout   = 10 * time.Second
 	takenTimeout   = 5 * time.Second // a job that is not taken is sent again
-	compileTries   = 6               // before a job is dead
-	compileWait    = time.Second     // before the second try; doubles
 	ruleTTL        = 30 * 24 * time.Hour
 	failureSilence = time.Minute // between two events that tell of the same rule's failures
 )
@@ -51,6 +48,7 @@ type Recovered struct {
 	Holds      []Hold
 	Enforcing  map[string]event.Data // job.Enforcing, by minion
 	Drifted    []event.Event         // what told of drift within Blast.Window, oldest first
+	Runs       []RecoveredRun        // oldest first
 }
 
 // Core is the master's side of the protocol, and everything that decides. It is driven by Step alone and has no
@@ -70,9 +68,11 @@ type Core struct {
 	minions  map[string]*minion
 	sessions map[uint64]*session
 	jobs     map[jobKey]*openJob
-	exec     queue // master.exec
-	fired    int   // events fired by rules in this step
-	execDue  bool  // exec may have something that is ready
+	exec     lanes               // what the master itself carries out
+	fired    int                 // events fired by rules in this step
+	runs     map[string]*openRun // by id
+	runBytes int                 // of their records
+	resuming []*openRun          // runs that a start has found, and that are to go on
 	timers   timers
 	sweeping bool                // a timerSweep runs
 	told     map[string]failures // by rule and what is told of it
@@ -123,6 +123,7 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 		opt: opt, now: now, inc: r.Inc, pos: r.Head, clock: r.Received, registry: r.Registry,
 		minions: map[string]*minion{}, sessions: map[uint64]*session{}, jobs: map[jobKey]*openJob{}, told: map[string]failures{},
 		holds: map[string]*hold{}, blasts: blasts{states: map[string]*sharedState{}, spreads: map[string]*spread{}},
+		runs: map[string]*openRun{},
 	}
 	for _, rec := range r.Registry.List() {
 		if rec.Status == identity.Accepted {
@@ -142,9 +143,9 @@ func NewCore(now time.Time, opt CoreOptions, r Recovered) *Core {
 		c.minion(hw.Minion).marks[hw.Inc] = hw
 	}
 	for _, j := range r.Jobs {
-		j.Status = job.Waiting
-		c.admit(&openJob{Job: j})
+		c.admit(&openJob{Job: j, interrupted: j.Target == event.Master && j.Status == job.Sent})
 	}
+	c.recoverRuns(r.Runs)
 	return c
 }
 
@@ -168,6 +169,12 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.compiled(in)
 	case Executed:
 		c.executed(in)
+	case RetryJob:
+		c.retryJob(in)
+	case CancelJob:
+		c.cancelJob(in)
+	case Approval:
+		c.approval(in)
 	case Enrol:
 		c.enrol(in)
 	case KeyCommand:
@@ -197,6 +204,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.execute()
 	case Tick:
 	}
+	c.resumeRuns()
 	c.expire()
 	c.reactAll()
 	c.execute()

@@ -27,9 +27,12 @@ type jobKey struct{ jid, target string }
 type openJob struct {
 	job.Job
 	stage    stage
-	tries    int // of compiling
 	sendings int // to the current session
 	low      *job.LowState
+	result   *job.Result // the last one
+
+	interrupted bool   // it was running when the master ended
+	by          string // who cancelled it
 }
 
 // stage is where an open job stands in memory. After a restart, and when a session ends, it is ready again.
@@ -38,7 +41,7 @@ type stage int
 const (
 	ready     stage = iota
 	compiling       // Compile is out
-	failing         // compiling has failed and will be tried again
+	failing         // the last try has failed, and it will be tried again
 	sent            // handed to the session, or for the master's own jobs: running
 	closed          // final: nothing refers to it any more but timers
 )
@@ -62,11 +65,11 @@ func (q *queue) unsend() {
 	}
 }
 
-func (c *Core) queueOf(target string) *queue {
-	if target == event.Master {
-		return &c.exec
+func (c *Core) queueOf(j *job.Job) *queue {
+	if j.Target == event.Master {
+		return &c.exec.of(j.Rule).queue
 	}
-	return &c.minion(target).queue
+	return &c.minion(j.Target).queue
 }
 
 // admit puts an open job into its queue.
@@ -76,23 +79,29 @@ func (c *Core) admit(j *openJob) {
 		c.timers.add(c.now.Add(sweepEvery), timer{kind: timerSweep})
 	}
 	c.jobs[jobKey{j.JID, j.Target}] = j
-	q := c.queueOf(j.Target)
+	j.Status = job.Waiting
+	q := c.queueOf(&j.Job)
 	q.jobs = append(q.jobs, j)
-	c.execDue = c.execDue || q == &c.exec
+	c.exec.due = c.exec.due || j.Target == event.Master
+	if j.Next.After(c.now) {
+		j.stage = failing
+		c.timers.add(j.Next, timer{kind: timerRetry, job: j})
+	}
 	if j.Deadline.Sub(c.now) < nearDeadline {
 		c.timers.add(j.Deadline, timer{kind: timerJob, job: j})
 	}
 }
 
-// waitingSame finds a rule's job that waits for the same target to do the same, and was never handed over, in an earlier session
-// either: it will see what this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a
-// rule's.
+// waitingSame finds a rule's job that waits for the same target to do the same, and of which no attempt is under way: it will see what
+// this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a rule's.
 func (q *queue) waitingSame(j job.Job) *openJob {
 	if j.Rule == "" || j.Fun != job.StateApply {
 		return nil
 	}
 	for _, o := range q.jobs {
-		if o.Rule != "" && o.Attempt == 0 && (o.stage == ready || o.stage == failing) && o.Same(j) {
+		untouched := o.stage == failing || o.stage == ready && o.Attempt == 0 // in an earlier session either
+		if o.Rule != "" && untouched && o.Same(j) && o.Retries() == j.Retries() && o.Ignore == j.Ignore &&
+			len(o.Runs)+len(j.Runs) <= maxJobRuns {
 			return o
 		}
 	}
@@ -107,13 +116,14 @@ func (c *Core) merge(o *openJob, j job.Job) {
 	}
 	o.Depth = max(o.Depth, j.Depth)
 	o.Deadline = j.Deadline
+	o.Runs = append(slices.Clip(o.Runs), j.Runs...)
 	c.put(o)
 }
 
 // put stores the job as it stands. Lazily: what it says can be found out again after a crash.
 func (c *Core) put(j *openJob) {
 	j.Updated = c.now
-	c.emit(PutJob{Job: j.Job})
+	c.emit(PutJob{Job: j.Job, Sync: j.Fragile})
 }
 
 // dispatch hands a target what it can take.
@@ -164,27 +174,6 @@ func (c *Core) compiled(in Compiled) {
 	c.dispatch(m)
 }
 
-func (c *Core) compileFailed(j *openJob, err error) {
-	j.tries++
-	if j.tries >= compileTries || j.By != "" { // an operator waits for the answer
-		c.bury(j, "compile: "+err.Error())
-		return
-	}
-	wait := compileWait << (j.tries - 1)
-	j.stage = failing
-	j.Error = clip(err.Error())
-	c.put(j)
-	c.timers.add(c.now.Add(wait), timer{kind: timerCompile, job: j})
-	c.emit(Log{Warn: true, Text: "state not compiled, will try again", Args: []any{"jid", j.JID, "minion", j.Target, "error", err, "in", wait}})
-}
-
-func (c *Core) compileAgain(j *openJob) {
-	if j.stage == failing {
-		j.stage = ready
-		c.dispatch(c.minion(j.Target))
-	}
-}
-
 // hand sends a job.
 func (c *Core) hand(m *minion, j *openJob) {
 	s := m.session
@@ -209,8 +198,12 @@ func (c *Core) hand(m *minion, j *openJob) {
 func (j *openJob) attempt() int { return min(max(j.Attempt, 1+j.Merged), wire.MaxAttempt) }
 
 func (j *openJob) message(now time.Time) *wire.Job {
+	remaining := max(j.Deadline.Sub(now), 0)
+	if j.Args.Timeout > 0 {
+		remaining = min(remaining, j.Args.Timeout)
+	}
 	return &wire.Job{
-		JID: j.JID, Attempt: j.attempt(), Fun: j.Fun, Test: j.Args.Test, Remaining: max(j.Deadline.Sub(now), 0),
+		JID: j.JID, Attempt: j.attempt(), Fun: j.Fun, Test: j.Args.Test, Remaining: remaining,
 		Rule: j.Rule, Cause: j.New, Depth: j.Depth + 1, Low: j.low, Args: j.Args.Data,
 	}
 }
@@ -264,20 +257,36 @@ func (c *Core) result(s *session, e *event.Event) {
 }
 
 func (c *Core) finish(j *openJob, r job.Result, ret event.ID) {
-	j.Status, j.Ret, j.Error = job.Succeeded, ret, r.Error
-	if !r.OK {
-		j.Status = job.Failed
+	j.Ret, j.Error, j.result = ret, "", &r
+	switch {
+	case r.OK:
+		j.Status = job.Succeeded
+		c.close(j, "")
+	case j.Rule == "": // an operator waits for the answer
+		j.Status, j.Error = job.Failed, r.Error
+		c.close(j, "")
+	default:
+		c.attemptFailed(j, r.Error, r.Final || r.Refused && j.Args.Timeout == 0) // with a timeout it may have had to wait for too long
 	}
-	c.close(j)
 }
 
-// close stores a job in its final status and takes it out.
-func (c *Core) close(j *openJob) {
+// close stores a job in its final status and takes it out. An end without a good result is told as kind says; empty for none.
+func (c *Core) close(j *openJob, kind string) {
+	j.Next = time.Time{}
 	c.put(j)
-	c.queueOf(j.Target).remove(j)
-	c.execDue = c.execDue || j.Target == event.Master
+	c.leave(j)
+	c.queueOf(&j.Job).remove(j)
 	delete(c.jobs, jobKey{j.JID, j.Target})
 	j.stage, j.low = closed, nil
+	if j.Target == event.Master {
+		c.exec.tidy(j.Rule)
+	}
+	if kind != "" {
+		c.tellLost(j, kind)
+	}
+	for _, id := range j.Runs {
+		c.targetDone(id, j)
+	}
 }
 
 // deadData is the data of brine/reactor/<rule>/dead.
@@ -287,42 +296,57 @@ type deadData struct {
 	Fun    string `json:"fun"`
 	Error  string `json:"error"`
 	Tries  int    `json:"tries"`
+	Rule   string `json:"rule,omitempty"`
+	Step   int    `json:"step"`
+	Event  string `json:"event,omitempty"` // what the rule had decided about
+	By     string `json:"by,omitempty"`    // who cancelled it
 }
 
 // bury ends a job that cannot be carried out, and says so.
 func (c *Core) bury(j *openJob, why string) {
 	j.Status, j.Error = job.Dead, why
-	c.close(j)
-	c.tellLost(j, "dead")
+	c.close(j, "dead")
 }
 
 func (c *Core) jobExpired(j *openJob) {
 	if j.stage == closed || c.now.Before(j.Deadline) { // a merged one lives longer than its timer
 		return
 	}
-	if m := c.minions[j.Target]; m != nil && m.session != nil && j.stage == sent {
-		c.emit(Send{Conn: m.session.conn, Msg: &wire.Cancel{JID: j.JID}})
-	}
+	c.withdraw(j)
 	why := "the minion was away"
 	if c.Online(j.Target) || j.Target == event.Master {
 		why = "no result came"
 	}
 	j.Status, j.Error = job.Expired, fmt.Sprintf("its deadline passed: %s", why)
-	c.close(j)
-	c.tellLost(j, "expired")
+	c.close(j, "expired")
 	if m := c.minions[j.Target]; m != nil {
 		c.dispatch(m)
 	}
 }
 
-// tellLost fires the event of a job that ends without a result.
+// withdraw takes back what is under way.
+func (c *Core) withdraw(j *openJob) {
+	if j.stage != sent {
+		return
+	}
+	if m := c.minions[j.Target]; m != nil && m.session != nil {
+		c.emit(Send{Conn: m.session.conn, Msg: &wire.Cancel{JID: j.JID}})
+	} else if j.Target == event.Master {
+		c.emit(Abort{JID: j.JID})
+	}
+}
+
+// tellLost fires the event of a job that comes to no good end.
 func (c *Core) tellLost(j *openJob, kind string) {
 	tag := jobTag + j.JID + "/" + kind + "/" + j.Target
 	if j.Rule != "" && kind == "dead" {
 		tag = "brine/reactor/" + j.Rule + "/dead"
 	}
-	c.own(ownEvent{tag: tag, causes: []event.ID{j.New}, depth: j.Depth + 1, data: deadData{
-		JID: j.JID, Target: j.Target, Fun: j.Fun, Error: j.Error, Tries: max(j.tries, j.Attempt)}})
+	d := deadData{JID: j.JID, Target: j.Target, Fun: j.Fun, Error: j.Error, Tries: max(j.Tries, j.Attempt), Rule: j.Rule, Step: j.Step, By: j.by}
+	if len(j.Causes) > 0 {
+		d.Event = j.Causes[0].String()
+	}
+	c.own(ownEvent{tag: tag, by: j.by, causes: []event.ID{j.New}, depth: j.Depth + 1, data: d})
 }
 
 func (c *Core) sweep() {

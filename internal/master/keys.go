@@ -105,10 +105,7 @@ func (c *Core) forget(m *minion) {
 		return
 	}
 	for len(m.queue.jobs) > 0 {
-		j := m.queue.jobs[0]
-		j.Status, j.Error = job.Cancelled, "the key of "+m.info.ID+" was rejected or deleted"
-		c.close(j)
-		c.tellLost(j, "cancelled")
+		c.cancel(m.queue.jobs[0], "the key of "+m.info.ID+" was rejected or deleted", "")
 	}
 }
 
@@ -146,6 +143,6 @@ func (c *Core) submit(in Submit) {
 	next := event.ID{Origin: event.Master, Inc: c.inc, Seq: c.seq + 1}
 	answer.JID = job.JID(next, "", 0)
 	var verdict Verdict
-	c.open(job.Job{JID: answer.JID, Fun: in.Fun, Args: in.Args, By: in.By}, targets, in.TTL, &verdict)
+	c.open(job.Job{JID: answer.JID, Fun: in.Fun, Args: in.Args, By: in.By}, targets, in.TTL, &verdict, "")
 	c.emit(Reply{Ref: in.Ref, Value: answer})
 }

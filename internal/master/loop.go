@@ -108,6 +108,9 @@ func (m *Master) stage(c *commit, out Output) bool {
 		c.synced = true
 	case PutJob:
 		b.PutJob(out.Job)
+		c.synced = c.synced || out.Sync
+	case PutRun:
+		b.PutRecord(bucketRuns, out.ID, out.Value)
 	case PutVerdict:
 		blob, err := json.Marshal(out.Verdicts)
 		if err != nil {

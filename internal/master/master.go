@@ -47,6 +47,7 @@ type Master struct {
 	tap      *bus.Tap
 	rules    ruleFiles
 	actions  map[string]action.Module
+	running  executions
 	minions  minionTable
 
 	early []Output // what acts, of decisions made while the log was opened

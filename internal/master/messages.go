@@ -85,6 +85,27 @@ type (
 		JID    string
 		Result job.Result
 	}
+	// RetryJob gives jobs that ended another life: those of one jid, as the log has them. It is answered with Reply.
+	RetryJob struct {
+		Ref  Ref
+		Jobs []job.Job
+		By   string
+	}
+	// CancelJob ends the open jobs of a jid, or a run by its id. It is answered with Reply.
+	CancelJob struct {
+		Ref    Ref
+		JID    string
+		Target string // empty for all
+		By     string
+	}
+	// Approval is an operator's answer to an approve step. It is answered with Reply.
+	Approval struct {
+		Ref  Ref
+		ID   string
+		Deny bool
+		Why  string
+		By   string
+	}
 	// Rules puts another set of rules in force.
 	Rules struct {
 		Set    *reactors.Set
@@ -135,6 +156,9 @@ func (Submit) input()       {}
 func (Compiled) input()     {}
 func (Executed) input()     {}
 func (Rules) input()        {}
+func (RetryJob) input()     {}
+func (CancelJob) input()    {}
+func (Approval) input()     {}
 func (React) input()        {}
 func (Pause) input()        {}
 func (Resume) input()       {}
@@ -170,7 +194,15 @@ type (
 		Updated  time.Time
 		Drop     bool // forget it
 	}
-	PutJob     struct{ Job job.Job }
+	PutJob struct {
+		Job  job.Job
+		Sync bool // it must be on disk before anything else is done
+	}
+	// PutRun keeps a run of a rule's steps; nil deletes it.
+	PutRun struct {
+		ID    string
+		Value []byte // see DecodeRun
+	}
 	PutVerdict struct {
 		Pos      uint64
 		Verdicts []Verdict
@@ -215,6 +247,8 @@ type (
 	}
 	// Execute runs a master.exec. The answer is Executed.
 	Execute struct{ Job job.Job }
+	// Abort ends an Execute under way: nobody waits for its result.
+	Abort struct{ JID string }
 	// Reply answers an operator or the enrolment door.
 	Reply struct {
 		Ref   Ref
@@ -232,6 +266,8 @@ type (
 func (Append) output()     {}
 func (HighWater) output()  {}
 func (PutJob) output()     {}
+func (PutRun) output()     {}
+func (Abort) output()      {}
 func (PutVerdict) output() {}
 func (PutReactor) output() {}
 func (PutKey) output()     {}
@@ -253,6 +289,7 @@ type Verdict struct {
 	Jobs   []string `json:"jobs,omitempty"`   // jids of new jobs
 	Merged []string `json:"merged,omitempty"` // jids of waiting jobs that ask the same already
 	Fired  []string `json:"fired,omitempty"`  // ids of the events it fired
+	Run    string   `json:"run,omitempty"`    // the id of the run of its steps, where there is one
 }
 
 // MinionInfo is what the master remembers of a minion besides its key.

@@ -3,7 +3,6 @@ package master
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"brine/internal/event"
@@ -47,47 +46,13 @@ func (c *Core) decide(e event.Event, verdicts []reactors.Verdict) {
 		if v.Bound != "" {
 			c.tellOf(e, v.Rule, "bound", v.Bound)
 		}
-		for _, d := range v.Decisions {
-			if !d.OnFailure && !d.Late {
-				c.carry(e, v, d, &out)
-			}
+		if v.Outcome == reactors.Deep {
+			c.tellDeep(e, v)
 		}
+		c.carryOut(e, v, &out)
 		stored[i] = out
 	}
 	c.emit(PutVerdict{Pos: e.Pos, Verdicts: stored})
-}
-
-func (c *Core) carry(e event.Event, v reactors.Verdict, d reactors.Decision, out *Verdict) {
-	j := job.Job{
-		JID: job.JID(e.ID, v.Rule, d.Step), Fun: d.Fun, Args: d.Args, Rule: v.Rule, Step: d.Step,
-		Causes: append([]event.ID{e.ID}, v.Causes...), Depth: e.Depth + 1,
-	}
-	switch d.Fun {
-	case job.EventFire:
-		if c.fired++; c.fired > maxFired {
-			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: fmt.Sprintf(
-				"not fired: rules have fired %d events at one go; do they fire each other's?", maxFired)})
-			return
-		}
-		fired := c.own(ownEvent{tag: d.Fire.Tag, data: d.Fire.Data, causes: j.Causes, depth: j.Depth})
-		out.Fired = append(out.Fired, fired.ID.String())
-	case job.MasterExec:
-		j.Args.Timeout = d.Timeout
-		c.open(j, []string{event.Master}, ruleTTL, out)
-	default:
-		targets, err := c.targets(e, d)
-		if err != nil {
-			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: err.Error()})
-			return
-		}
-		if len(targets) == 0 {
-			out.Why = strings.TrimPrefix(out.Why+"; "+d.Fun+" for nobody: no accepted minion is meant", "; ")
-		}
-		if why := c.whyHeld(targets); why != "" {
-			out.Why += "; " + why
-		}
-		c.open(j, targets, ruleTTL, out)
-	}
 }
 
 // targets lists the minions that a decision means: the one that fired, unless tgt says otherwise.
@@ -134,8 +99,9 @@ type newData struct {
 // maxTargetsTold bounds the targets in one event, so that it holds them however long their names are.
 const maxTargetsTold = 500
 
-// open makes a job for each target, but where a waiting one asks the same, and fires brine/job/<jid>/new for them all.
-func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict) {
+// open makes a job for each target, but where a waiting one asks the same, and fires brine/job/<jid>/new for them all. refused says
+// why none of them can be carried out. It gives the jobs that were joined, by target.
+func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict, refused string) (joined map[string]string) {
 	j.Created, j.Deadline, j.Status = c.now, c.now.Add(ttl), job.Waiting
 	var fresh []string
 	for _, t := range targets {
@@ -143,15 +109,21 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 			continue // decided already: a replay
 		}
 		j.Target = t
-		if same := c.queueOf(t).waitingSame(j); same != nil {
+		if same := c.queueOf(&j).waitingSame(j); same != nil {
 			c.merge(same, j)
-			out.Merged = append(out.Merged, same.JID)
+			if !slices.Contains(out.Merged, same.JID) {
+				out.Merged = append(out.Merged, same.JID)
+			}
+			if joined == nil {
+				joined = map[string]string{}
+			}
+			joined[t] = same.JID
 			continue
 		}
 		fresh = append(fresh, t)
 	}
 	if len(fresh) == 0 {
-		return
+		return joined
 	}
 	told := c.own(ownEvent{tag: jobTag + j.JID + "/new", by: j.By, causes: j.Causes, depth: j.Depth, data: newData{
 		JID: j.JID, Fun: j.Fun, Args: j.Args, Targets: fresh[:min(len(fresh), maxTargetsTold)], More: max(len(fresh)-maxTargetsTold, 0),
@@ -160,53 +132,27 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 	out.Jobs = append(out.Jobs, j.JID)
 	for _, t := range fresh {
 		j.Target = t
-		c.begin(&openJob{Job: j})
+		c.begin(&openJob{Job: j}, refused)
 	}
+	return joined
 }
 
 // begin queues a new job and hands it over if its target can take it.
-func (c *Core) begin(j *openJob) {
-	q := c.queueOf(j.Target)
-	full := len(q.jobs) >= maxWaitingJobs
+func (c *Core) begin(j *openJob, refused string) {
+	waiting, most := len(c.queueOf(&j.Job).jobs), maxWaitingJobs
+	if j.Target == event.Master {
+		most = maxWaitingExec
+	}
+	if waiting >= most && refused == "" {
+		refused = fmt.Sprintf("%d jobs wait for %s already", most, j.Target)
+	}
 	c.admit(j)
 	c.put(j)
-	if full {
-		c.bury(j, fmt.Sprintf("%d jobs wait for %s already", maxWaitingJobs, j.Target))
+	if refused != "" {
+		c.bury(j, refused)
 	} else if j.Target != event.Master {
 		c.dispatch(c.minion(j.Target))
 	}
-}
-
-// execute runs the master's own jobs, a few at once, those that a crash has interrupted among them.
-func (c *Core) execute() {
-	if !c.execDue {
-		return
-	}
-	c.execDue = false
-	running := 0
-	for _, j := range c.exec.jobs {
-		if j.stage == sent {
-			running++
-		}
-	}
-	for _, j := range c.exec.jobs {
-		if j.stage == ready && running < maxExec {
-			running++
-			j.stage, j.Status = sent, job.Sent
-			j.Attempt++
-			c.put(j)
-			c.emit(Execute{Job: j.Job})
-		}
-	}
-}
-
-func (c *Core) executed(in Executed) {
-	j := c.jobs[jobKey{in.JID, event.Master}]
-	if j == nil {
-		return
-	}
-	ret := c.own(ownEvent{tag: jobTag + j.JID + "/ret/" + event.Master, causes: []event.ID{j.New}, depth: j.Depth + 1, data: in.Result})
-	c.finish(j, in.Result, ret.ID)
 }
 
 // failures counts what a rule failed at since it was last told.
@@ -231,16 +177,39 @@ func (c *Core) tellOf(e event.Event, rule, what, why string) {
 	if e.Depth >= event.MaxDepth {
 		return // its verdict is kept; an event about it would lengthen the chain
 	}
-	key := rule + "/" + what
-	f := c.told[key]
+	if quiet, ok := c.tellNow(rule + "/" + what); ok {
+		c.own(ownEvent{tag: "brine/reactor/" + rule + "/" + what, causes: []event.ID{e.ID}, depth: e.Depth + 1,
+			data: failedData{Event: e.ID.String(), Reason: why, Quiet: quiet}})
+	}
+}
+
+// deepData is the data of brine/reactor/<rule>/deep.
+type deepData struct {
+	Event string `json:"event"`
+	Rule  string `json:"rule"`
+	Tag   string `json:"tag"`
+	Depth int    `json:"depth"`
+	Quiet int    `json:"not_told"` // times since the last such event that had none of their own
+}
+
+// tellDeep fires the event of a chain that has come to its end, for each rule at most one each failureSilence. It is no link of the
+// chain, or no rule could answer it: what it sets off is bounded by that silence.
+func (c *Core) tellDeep(e event.Event, v reactors.Verdict) {
+	if quiet, ok := c.tellNow(v.Rule + "/deep"); ok {
+		c.own(ownEvent{tag: "brine/reactor/" + v.Rule + "/deep", data: deepData{Event: e.ID.String(), Rule: v.Rule, Tag: e.Tag, Depth: int(e.Depth), Quiet: quiet}})
+	}
+}
+
+// tellNow reports whether it is time to tell of something again, and how often it was kept quiet since.
+func (c *Core) tellNow(what string) (quiet int, ok bool) {
+	f := c.told[what]
 	if !f.at.IsZero() && c.now.Sub(f.at) < failureSilence {
 		f.quiet++
-		c.told[key] = f
-		return
+		c.told[what] = f
+		return 0, false
 	}
-	c.told[key] = failures{at: c.now}
-	c.own(ownEvent{tag: "brine/reactor/" + key, causes: []event.ID{e.ID}, depth: e.Depth + 1,
-		data: failedData{Event: e.ID.String(), Reason: why, Quiet: f.quiet}})
+	c.told[what] = failures{at: c.now}
+	return f.quiet, true
 }
 
 // rules puts another set in force; what did not change keeps its throttles.

@@ -38,6 +38,9 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 		}
 		r.Jobs = append(r.Jobs, j)
 	}
+	if r.Runs, err = m.recoverRuns(); err != nil {
+		return err
+	}
 	if m.registry, err = m.keys(); err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ const (
 	timerTaken                    // job has not been taken
 	timerJob                      // job has passed its deadline, if that was near when it came
 	timerSweep                    // look at the deadlines of all open jobs
-	timerCompile                  // job is to be compiled once more
+	timerRetry                    // job is to be tried once more
+	timerApprove                  // run waits for an approval no longer
 )
 
 type timer struct {
@@ -24,7 +25,8 @@ type timer struct {
 	kind timerKind
 	conn uint64
 	job  *openJob
-	sent int // timerTaken: which sending of the job
+	sent int      // timerTaken: which sending of the job
+	run  *openRun // timerApprove
 }
 
 func (t *timers) add(at time.Time, tm timer) {
@@ -79,8 +81,10 @@ func (c *Core) expire() {
 			c.jobExpired(t.job)
 		case timerSweep:
 			c.sweep()
-		case timerCompile:
-			c.compileAgain(t.job)
+		case timerRetry:
+			c.tryAgain(t.job)
+		case timerApprove:
+			c.approvalOver(t.run, t.at)
 		}
 	}
 	c.expireHolds()

@@ -25,13 +25,14 @@ type disk struct {
 	minions map[string]MinionInfo
 	drifts  map[[2]string]DriftRecord
 	records map[[2]string]event.Data // by bucket and key
+	runs    map[string][]byte
 }
 
 func newDisk() disk {
 	return disk{
 		marks: map[string]map[event.Incarnation]HighWater{}, jobs: map[jobKey]job.Job{}, state: map[string][]byte{},
 		keys: map[identity.Fingerprint]identity.Record{}, tokens: map[string]identity.Token{}, minions: map[string]MinionInfo{},
-		drifts: map[[2]string]DriftRecord{}, records: map[[2]string]event.Data{},
+		drifts: map[[2]string]DriftRecord{}, records: map[[2]string]event.Data{}, runs: map[string][]byte{},
 	}
 }
 
@@ -43,6 +44,7 @@ func (d disk) clone() disk {
 	d.marks, d.events, d.order = marks, slices.Clone(d.events), slices.Clone(d.order)
 	d.jobs, d.state, d.keys = maps.Clone(d.jobs), maps.Clone(d.state), maps.Clone(d.keys)
 	d.tokens, d.minions, d.drifts, d.records = maps.Clone(d.tokens), maps.Clone(d.minions), maps.Clone(d.drifts), maps.Clone(d.records)
+	d.runs = maps.Clone(d.runs)
 	return d
 }
 
@@ -71,6 +73,10 @@ func (d *disk) store(t *testing.T, out Output) {
 			d.order = append(d.order, k)
 		}
 		d.jobs[k] = out.Job
+	case PutRun:
+		if delete(d.runs, out.ID); out.Value != nil {
+			d.runs[out.ID] = out.Value
+		}
 	case PutReactor:
 		if out.KV.Value == nil {
 			delete(d.state, out.KV.Key)
@@ -168,5 +174,36 @@ func (d *disk) recovered(t *testing.T, life uint64) Recovered {
 			r.Drifted = append(r.Drifted, e)
 		}
 	}
+	r.Runs = d.recoveredRuns(t)
 	return r
+}
+
+// recoveredRuns are the runs under way, with the jobs of the step that each is at.
+func (d *disk) recoveredRuns(t *testing.T) (list []RecoveredRun) {
+	for _, id := range slices.Sorted(maps.Keys(d.runs)) {
+		run, err := DecodeRun(d.runs[id])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := RecoveredRun{Run: run}
+		s := run.Steps[run.At]
+		for _, k := range d.order {
+			if k.jid != s.JID && s.Joined[k.target] != k.jid {
+				continue
+			}
+			rec.Jobs = append(rec.Jobs, RecoveredJob{Job: d.jobs[k], Result: d.result(d.jobs[k])})
+		}
+		list = append(list, rec)
+	}
+	return list
+}
+
+func (d *disk) result(j job.Job) *job.Result {
+	for _, e := range d.events {
+		var r job.Result
+		if e.ID == j.Ret && e.Data.Decode(&r) == nil {
+			return &r
+		}
+	}
+	return nil
 }

@@ -174,11 +174,24 @@ func (p *player) compiled(f []string) Input {
 }
 
 func (p *player) executed(f []string) Input {
-	r := job.Result{JID: p.jid(f[1]), Attempt: 1, Fun: job.MasterExec, OK: f[2] == "ok"}
+	r := job.Result{JID: p.jid(f[1]), Attempt: 1, Fun: job.MasterExec, OK: f[2] == "ok", Final: f[2] == "final", Stdout: strings.Join(f[3:], " ")}
+	if j := p.core.jobs[jobKey{r.JID, event.Master}]; j != nil {
+		r.Attempt = j.Attempt
+	}
 	if !r.OK {
-		r.Error = "exit status 1"
+		r.Error, r.Exit = "exit status 1", 1
 	}
 	return Executed{JID: r.JID, Result: r}
+}
+
+func (p *player) retry(f []string, ref string) Input {
+	in := RetryJob{Ref: ref, By: "root"}
+	for _, k := range p.disk.order {
+		if k.jid == p.jid(f[1]) && (len(f) < 3 || f[2] == k.target) {
+			in.Jobs = append(in.Jobs, p.disk.jobs[k])
+		}
+	}
+	return in
 }
 
 func (p *player) submit(f []string, line string) {
@@ -189,8 +202,13 @@ func (p *player) submit(f []string, line string) {
 	p.step(Submit{Ref: line, Fun: f[2], Args: job.Args{SLS: f[4:]}, Match: t.Match, TTL: p.duration(f[3]), By: "root"})
 }
 
-// jid turns J1 into the first jid that was met.
+// jid turns J1 into the first jid that was met, R1 into the first run.
 func (p *player) jid(name string) string {
+	for i, id := range p.runs {
+		if name == fmt.Sprintf("R%d", i+1) {
+			return id
+		}
+	}
 	for i, jid := range p.jids {
 		if name == fmt.Sprintf("J%d", i+1) {
 			return jid
@@ -199,8 +217,13 @@ func (p *player) jid(name string) string {
 	return name
 }
 
-// called is the opposite of jid, and names those not met before.
+// called is the opposite of jid, and names those not met before: R1 the first run of steps, J1 the first other.
 func (p *player) called(jid string) string {
+	for i, known := range p.runs {
+		if known == jid {
+			return fmt.Sprintf("R%d", i+1)
+		}
+	}
 	for i, known := range p.jids {
 		if known == jid {
 			return fmt.Sprintf("J%d", i+1)

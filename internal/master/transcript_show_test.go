@@ -71,13 +71,48 @@ func (p *player) show(out Output) string {
 		if j.Merged > 0 {
 			add(" merged=%d causes=%v", j.Merged, j.Causes)
 		}
+		if j.Tries > 0 {
+			add(" tries=%d", j.Tries)
+		}
+		if !j.Next.IsZero() {
+			add(" next=%s", p.since(j.Next))
+		}
 		if j.Error != "" {
 			add(" error=%.120q", j.Error)
+		}
+		if out.Sync {
+			add(" synced")
 		}
 	case PutVerdict:
 		for _, v := range out.Verdicts {
 			add("verdict %d %s %s: %s jobs=%v merged=%v fired=%v", out.Pos, v.Rule, v.Outcome, v.Why, v.Jobs, v.Merged, v.Fired)
+			if v.Run != "" {
+				p.metRun(v.Run)
+				add(" run=%s", v.Run)
+			}
 		}
+	case PutRun:
+		p.metRun(out.ID)
+		add("run %s", out.ID)
+		if out.Value == nil {
+			add(" gone")
+			break
+		}
+		run, err := DecodeRun(out.Value)
+		if err != nil {
+			p.t.Error(err)
+		}
+		for i, s := range run.Steps {
+			if i == run.At {
+				add(" >")
+			}
+			add(" %s:%s", s.Fun, s.Status)
+			if s.Joined != nil {
+				add(" joined=%v", s.Joined)
+			}
+		}
+	case Abort:
+		add("abort %s", out.JID)
 	case PutReactor:
 		if strings.HasPrefix(out.KV.Key, "gc/") || strings.HasPrefix(out.KV.Key, "gs/") {
 			break // each firing is counted
@@ -129,6 +164,12 @@ func (p *player) show(out Output) string {
 	return p.tidy(b.String())
 }
 
+func (p *player) metRun(id string) {
+	if !slices.Contains(p.runs, id) {
+		p.runs = append(p.runs, id)
+	}
+}
+
 func showReply(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -145,6 +186,10 @@ func showReply(v any) string {
 		return v.ID.String()
 	case Guarded:
 		return showGuarded(v)
+	case JobActed:
+		return fmt.Sprintf("%s run=%s %v", v.JID, v.Run, v.Targets)
+	case ApprovalAsked:
+		return v.ID + " by " + v.By
 	case Submitted:
 		return fmt.Sprintf("%s for %v, offline %v", v.JID, v.Targets, v.Offline)
 	}

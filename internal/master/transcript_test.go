@@ -33,7 +33,9 @@ var update = flag.Bool("update", false, "write what is now said into testdata")
 //	get C HASH
 //	send C TYPE                         any other message
 //	compiled JOB TARGET [low|big|error TEXT]
-//	executed JOB ok|failed
+//	executed JOB ok|failed|final [STDOUT]
+//	retry JOB [TARGET], cancel JOB [TARGET]
+//	approve ID, deny ID                 ID as J3
 //	submit GLOB FUN TTL [SLS...]        an operator's job
 //	fire TAG                            an operator's event
 //	note TAG                            an event of the shell's
@@ -106,6 +108,7 @@ type player struct {
 	backup disk
 	lives  uint64
 	jids   []string
+	runs   []string
 	quiet  bool
 	out    bytes.Buffer
 }
@@ -165,6 +168,12 @@ func (p *player) line(f []string, line string) {
 		p.step(p.compiled(f))
 	case "executed":
 		p.step(p.executed(f))
+	case "retry":
+		p.step(p.retry(f, line))
+	case "cancel":
+		p.step(CancelJob{Ref: line, JID: p.jid(f[1]), Target: tail(2), By: "root"})
+	case "approve", "deny":
+		p.step(Approval{Ref: line, ID: p.jid(f[1]), Deny: f[0] == "deny", Why: tail(2), By: "root"})
 	case "submit":
 		p.submit(f, line)
 	case "fire":
