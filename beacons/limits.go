@@ -16,14 +16,22 @@ const MaxLimits = 64
 // Limits are several thresholds under names of the operator's own, each over any number of values: what a beacon needs that samples
 // and compares. A limit's signal has its name as tag when it is entered, and the name and "cleared" when it is left.
 type Limits struct {
-	env    Env
-	fire   Fire
-	levels map[string]*Levels
+	fire    Fire
+	levels  map[string]*Levels
+	pending map[limitKey]crossed
+}
+
+type limitKey struct{ limit, key string }
+
+// crossed is a crossing that could not be kept, and is tried again with the next look at its value, whatever that is.
+type crossed struct {
+	cross  Cross
+	signal Signal
 }
 
 // NewLimits reads where the values stood at the last stop.
 func NewLimits(env Env, fire Fire, thresholds map[string]*Threshold) (*Limits, error) {
-	l := &Limits{env: env, fire: fire, levels: make(map[string]*Levels, len(thresholds))}
+	l := &Limits{fire: fire, levels: make(map[string]*Levels, len(thresholds)), pending: map[limitKey]crossed{}}
 	for name, t := range thresholds {
 		levels, err := t.Levels(env.Baseline, "limit/"+name+"/", env.AtStart)
 		if err != nil {
@@ -65,10 +73,13 @@ func (r Reading) Tag() string {
 }
 
 // Step looks at one value under one limit. When that is to be told, data makes what is told of it. What cannot be kept is told with
-// the next sample.
+// the next look at the same value.
 func (l *Limits) Step(ctx context.Context, limit, key string, now time.Time, value float64, data func(Reading) any) {
 	levels := l.levels[limit]
 	if levels == nil {
+		return
+	}
+	if !l.again(ctx, levels, limitKey{limit, key}) {
 		return
 	}
 	l.tell(ctx, levels, levels.Step(key, now, value), Reading{Limit: limit, Key: key, Now: now, Value: value}, data)
@@ -87,7 +98,7 @@ func (l *Limits) Gone(ctx context.Context, limit string, now time.Time, there fu
 		return
 	}
 	for _, key := range slices.Sorted(slices.Values(levels.Keys())) {
-		if !there(key) {
+		if !there(key) && l.again(ctx, levels, limitKey{limit, key}) {
 			l.tell(ctx, levels, levels.Gone(key), Reading{Limit: limit, Key: key, Now: now}, data)
 		}
 	}
@@ -98,9 +109,26 @@ func (l *Limits) tell(ctx context.Context, levels *Levels, c Cross, r Reading, d
 		return
 	}
 	r.Entered, r.Since, r.Worst = c.Crossing == Entered, c.Since, c.Worst
-	if l.fire(ctx, Signal{Tag: r.Tag(), Time: r.Now, Data: data(r), Set: []KV{c.Set}}) == nil {
-		levels.Keep(c)
+	s := Signal{Tag: r.Tag(), Time: r.Now, Data: data(r), Set: []KV{c.Set}}
+	if l.fire(ctx, s) != nil {
+		l.pending[limitKey{r.Limit, r.Key}] = crossed{c, s}
+		return
 	}
+	levels.Keep(c)
+}
+
+// again tells what could not be kept before. It reports false while that still fails.
+func (l *Limits) again(ctx context.Context, levels *Levels, k limitKey) bool {
+	p, ok := l.pending[k]
+	if !ok {
+		return true
+	}
+	if l.fire(ctx, p.signal) != nil {
+		return false
+	}
+	delete(l.pending, k)
+	levels.Keep(p.cross)
+	return true
 }
 
 // CheckLimits checks the names of limits, and each by its own check, in order.
@@ -130,4 +158,27 @@ func plainName(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= maxLimitName
+}
+
+// Thresholds takes the thresholds out of a module's limits.
+func Thresholds[L any](limits map[string]L, of func(*L) *Threshold) map[string]*Threshold {
+	out := make(map[string]*Threshold, len(limits))
+	for name, l := range limits {
+		out[name] = of(&l)
+	}
+	return out
+}
+
+// In reports whether some value is beyond a limit and was told so.
+func (l *Limits) In(limit string) bool {
+	levels := l.levels[limit]
+	if levels == nil {
+		return false
+	}
+	for _, level := range levels.level {
+		if level.In {
+			return true
+		}
+	}
+	return false
 }

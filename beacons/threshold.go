@@ -84,6 +84,14 @@ func (t *Threshold) Limit() float64 {
 	return t.limit().Value
 }
 
+// Unit is what the limit is measured in.
+func (t *Threshold) Unit() Unit {
+	if !t.On() {
+		return Plain
+	}
+	return t.limit().Unit
+}
+
 func (t *Threshold) beyond(v float64) bool {
 	if t.Above != nil {
 		return v > t.Above.Value

@@ -6,6 +6,10 @@ import (
 	"brine/beacons"
 	"brine/beacons/cpu"
 	"brine/beacons/file"
+	"brine/beacons/load"
+	"brine/beacons/memory"
+	"brine/beacons/pressure"
+	"brine/beacons/swap"
 )
 
 // List returns every beacon's module, by name.
@@ -13,5 +17,9 @@ func List() []beacons.Module {
 	return []beacons.Module{
 		cpu.Module(),
 		file.Module(),
+		load.Module(),
+		memory.Module(),
+		pressure.Module(),
+		swap.Module(),
 	}
 }

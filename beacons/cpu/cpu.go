@@ -135,15 +135,6 @@ func (c *Config) Beacon(env beacons.Env) beacons.Beacon { return &beacon{config:
 // percent rounds a share to a tenth of a percent.
 func percent(share float64) float64 { return math.Round(share*1000) / 10 }
 
-// thresholds are those of the limits.
-func (c *Config) thresholds() map[string]*beacons.Threshold {
-	out := make(map[string]*beacons.Threshold, len(c.Limits))
-	for name, l := range c.Limits {
-		out[name] = &l.Threshold
-	}
-	return out
-}
-
 type beacon struct {
 	config *Config
 	env    beacons.Env
@@ -158,7 +149,7 @@ type beacon struct {
 // Run implements beacons.Beacon.
 func (b *beacon) Run(ctx context.Context, fire beacons.Fire) error {
 	var err error
-	if b.limits, err = beacons.NewLimits(b.env, fire, b.config.thresholds()); err != nil {
+	if b.limits, err = beacons.NewLimits(b.env, fire, beacons.Thresholds(b.config.Limits, func(l *Limit) *beacons.Threshold { return &l.Threshold })); err != nil {
 		return err
 	}
 	return b.env.Every(ctx, func(now time.Time) error { return b.sample(ctx, now) })

@@ -21,6 +21,10 @@ var layers = []struct {
 	{"single modules", []string{
 		"beacons/cpu",
 		"beacons/file",
+		"beacons/load",
+		"beacons/memory",
+		"beacons/pressure",
+		"beacons/swap",
 		"states/file",
 	}},
 	{"stores, bus, watcher, compiler, engine", []string{

@@ -116,6 +116,13 @@ func (p Proc) Cmdline(pid, limit int) string {
 	return s
 }
 
+// Largest lists the n processes that hold most memory, the largest first.
+func Largest(list []Process, n int) []Process {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b Process) int { return cmp.Or(cmp.Compare(b.RSS, a.RSS), cmp.Compare(a.PID, b.PID)) })
+	return list[:min(n, len(list))]
+}
+
 // Busy is a process and the share of one processor it used between two readings.
 type Busy struct {
 	Process
