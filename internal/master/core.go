@@ -193,6 +193,8 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.resumeCommand(in)
 	case Guards:
 		c.guards(in)
+	case Windows:
+		c.windows(in)
 	case Maintain:
 		c.maintain(in)
 	case React:

@@ -129,6 +129,11 @@ type (
 	}
 	// Guards asks what does not act at present. It is answered with Reply.
 	Guards struct{ Ref Ref }
+	// Windows asks for the open windows of a rule, or of all. It is answered with Reply.
+	Windows struct {
+		Ref  Ref
+		Rule string
+	}
 	// Maintain begins a maintenance window of the configuration's, unless it has been begun before: its id says so.
 	Maintain struct{ Hold Hold }
 	// React feeds an event that is in the log already to the rules: what lies between cursor and head after a crash, in
@@ -163,6 +168,7 @@ func (React) input()        {}
 func (Pause) input()        {}
 func (Resume) input()       {}
 func (Guards) input()       {}
+func (Windows) input()      {}
 func (Maintain) input()     {}
 func (Note) input()         {}
 func (Tick) input()         {}

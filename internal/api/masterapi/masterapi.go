@@ -52,6 +52,7 @@ func (s *server) routes() apiserver.Routes {
 		"GET /v1/jobs":              one(s.jobs),
 		"GET /v1/jobs/{jid}":        one(s.job),
 		"GET /v1/rules":             one(func(*http.Request) (any, error) { return s.rules(), nil }),
+		"GET /v1/windows":           one(s.windows),
 		"POST /v1/reload":           one(s.reload),
 	}
 }
@@ -111,6 +112,18 @@ func (s *server) reload(r *http.Request) (any, error) {
 		return nil, api.Errorf(api.Conflict, "the last good set stays in force; `brine reactor lint` checks files without loading them", "%v", err)
 	}
 	return s.rules(), nil
+}
+
+func (s *server) windows(r *http.Request) (any, error) {
+	w, err := s.m.Windows(r.Context(), r.URL.Query().Get("rule"))
+	if err != nil {
+		return nil, err
+	}
+	out := api.Windows{Windows: make([]api.Window, len(w.Windows)), More: w.More, Stats: api.WindowStats(w.Stats)}
+	for i, one := range w.Windows {
+		out.Windows[i] = api.Window(one)
+	}
+	return out, nil
 }
 
 func (s *server) rules() api.Rules {
