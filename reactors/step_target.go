@@ -34,7 +34,7 @@ func (c *ruleCompiler) target(env *environment, s *step, f stepFile) {
 		s.tgtType = f.TgtType.Text()
 	}
 	s.tgt = c.template(env, f.Tgt)
-	if _, err := target.Parse(s.tgtType, "x"); err != nil {
+	if err := target.CheckKind(s.tgtType); err != nil {
 		c.fault(f.TgtType.Fault("%s", err))
 	} else if lit, ok := s.tgt.static(); ok {
 		if _, err := target.Parse(s.tgtType, lit); err != nil {

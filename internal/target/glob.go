@@ -15,13 +15,19 @@ type glob []atom
 type atom struct {
 	star  bool
 	set   [4]uint64 // the bytes that match
-	plain byte      // when not zero, the only byte that matches
+	plain byte      // the only byte that matches, when set is empty
 }
 
-func (a *atom) add(c byte)      { a.set[c>>6] |= 1 << (c & 63) }
-func (a *atom) has(c byte) bool { return a.plain == c && c != 0 || a.set[c>>6]&(1<<(c&63)) != 0 }
+func (a *atom) add(c byte) { a.set[c>>6] |= 1 << (c & 63) }
+func (a *atom) has(c byte) bool {
+	return a.plain == c && !a.star && a.set == [4]uint64{} || a.set[c>>6]&(1<<(c&63)) != 0
+}
 
-func parseGlob(expr string) (glob, error) {
+// parseGlob reads a glob of ids; parseTextGlob one of any text.
+func parseGlob(expr string) (glob, error)     { return readGlob(expr, false) }
+func parseTextGlob(expr string) (glob, error) { return readGlob(expr, true) }
+
+func readGlob(expr string, text bool) (glob, error) {
 	if expr == "" {
 		return nil, fmt.Errorf("target is empty")
 	}
@@ -45,8 +51,10 @@ func parseGlob(expr string) (glob, error) {
 				return nil, err
 			}
 			i = end
-		case c == ',' || c == ' ':
-			return nil, fmt.Errorf("target %q: %q at position %d stands in no id; several ids need the kind list", expr, c, i+1)
+		case !text && (c == ',' || c == ' '):
+			return nil, fmt.Errorf("target %q: %q at position %d stands in no id; several ids need the kind list, and more than ids the kind compound", expr, c, i+1)
+		case text:
+			a.plain = c
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("._-", c) >= 0:
 			a.plain = c
 		default:
@@ -95,8 +103,8 @@ func (a *atom) class(expr string, i int) (end int, err error) {
 	return i, nil
 }
 
-// match is linear in the id for each star: what does not fit goes back to the last star only.
-func (g glob) match(id string) bool {
+// fits is linear in the id for each star: what does not fit goes back to the last star only.
+func (g glob) fits(id string) bool {
 	star, mark := -1, 0
 	i, j := 0, 0
 	for i < len(id) {

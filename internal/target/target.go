@@ -15,12 +15,31 @@ type Kind string
 
 // The kinds, by Salt's names.
 const (
-	Glob Kind = "glob" // of the id: '*', '?', '[abc]', '[a-z]', '[!abc]'
-	List Kind = "list" // ids, separated by commas or white space
+	Glob      Kind = "glob"       // of the id: '*', '?', '[abc]', '[a-z]', '[!abc]'
+	List      Kind = "list"       // ids, separated by commas or white space
+	PCRE      Kind = "pcre"       // a regular expression (RE2's, without look-around and references) that the id begins with; also: regex
+	Grain     Kind = "grain"      // a grain and a glob of its value: os:Debian, ip:eth0:10.*
+	GrainPCRE Kind = "grain_pcre" // a grain and a regular expression that its value begins with; also: grain_regex
+	Compound  Kind = "compound"   // any of them, joined by and, or, not and parentheses: G@os:Debian and not L@a,b
 )
 
 // Kinds are all of them.
-func Kinds() []string { return []string{string(Glob), string(List)} }
+func Kinds() []string {
+	return []string{string(Glob), string(List), string(PCRE), string(Grain), string(GrainPCRE), string(Compound)}
+}
+
+// aliases are what else the kinds are called.
+func (k Kind) canonical() Kind {
+	switch k {
+	case "":
+		return Glob
+	case "regex":
+		return PCRE
+	case "grain_regex":
+		return GrainPCRE
+	}
+	return k
+}
 
 // MaxExpr bounds an expression, in bytes.
 const MaxExpr = 64 << 10
@@ -29,23 +48,57 @@ const MaxExpr = 64 << 10
 type Target struct {
 	kind Kind
 	expr string
-	glob glob
-	ids  map[string]bool
+	test matcher
+	ids  map[string]bool // of a list
+}
+
+// matcher is one way to be meant.
+type matcher interface {
+	match(id string, grains map[string]any) bool
 }
 
 // Parse reads an expression of a kind; an empty kind is Glob. The error names the position of what is wrong.
 func Parse(kind, expr string) (Target, error) {
+	if err := CheckKind(kind); err != nil {
+		return Target{}, err
+	}
 	if len(expr) > MaxExpr {
 		return Target{}, fmt.Errorf("target %.40q... has %d bytes; at most %d", expr, len(expr), MaxExpr)
 	}
-	switch Kind(kind) {
-	case Glob, "":
-		g, err := parseGlob(expr)
-		return Target{kind: Glob, expr: expr, glob: g}, err
+	k := Kind(kind).canonical()
+	test, err := parse(k, expr)
+	if err != nil {
+		return Target{}, err
+	}
+	t := Target{kind: k, expr: expr, test: test}
+	if l, ok := test.(list); ok {
+		t.ids = l
+	}
+	return t, nil
+}
+
+func parse(k Kind, expr string) (matcher, error) {
+	switch k {
 	case List:
 		return parseList(expr)
+	case PCRE:
+		return parseRegex(expr)
+	case Grain:
+		return parseGrain(expr)
+	case GrainPCRE:
+		return parseGrainRegex(expr)
+	case Compound:
+		return parseCompound(expr)
 	}
-	return Target{}, fmt.Errorf("unknown kind of target %q; known are %s%s", kind, strings.Join(Kinds(), ", "), meant(kind))
+	return parseGlob(expr)
+}
+
+// CheckKind says whether there is such a kind.
+func CheckKind(kind string) error {
+	if slices.Contains(Kinds(), string(Kind(kind).canonical())) {
+		return nil
+	}
+	return fmt.Errorf("unknown kind of target %q; known are %s%s", kind, strings.Join(Kinds(), ", "), meant(kind))
 }
 
 // meant is a hint for a kind that begins like a known one.
@@ -58,29 +111,30 @@ func meant(kind string) string {
 	return ""
 }
 
-func parseList(expr string) (Target, error) {
-	t := Target{kind: List, expr: expr, ids: map[string]bool{}}
+// list is ids.
+type list map[string]bool
+
+func parseList(expr string) (list, error) {
+	l := list{}
 	for _, id := range strings.FieldsFunc(expr, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' }) {
 		if err := event.CheckMinionID(id); err != nil {
-			return Target{}, fmt.Errorf("target list: %w", err)
+			return nil, fmt.Errorf("target list: %w", err)
 		}
-		t.ids[id] = true
+		l[id] = true
 	}
-	if len(t.ids) == 0 {
-		return Target{}, fmt.Errorf("target list is empty")
+	if len(l) == 0 {
+		return nil, fmt.Errorf("target list is empty")
 	}
-	return t, nil
+	return l, nil
 }
 
-// Match reports whether the minion is meant. Grains may be nil; no kind looks at them yet.
+func (l list) match(id string, _ map[string]any) bool { return l[id] }
+
+func (g glob) match(id string, _ map[string]any) bool { return g.fits(id) }
+
+// Match reports whether the minion is meant. Grains may be nil.
 func (t Target) Match(id string, grains map[string]any) bool {
-	switch t.kind {
-	case Glob:
-		return t.glob.match(id)
-	case List:
-		return t.ids[id]
-	}
-	return false
+	return t.test != nil && t.test.match(id, grains)
 }
 
 // Kind is how the expression was read.
@@ -108,8 +162,15 @@ func (t Target) IDs() []string {
 
 // String is the expression, with Salt's mark for its kind.
 func (t Target) String() string {
-	if t.kind == List {
+	switch t.kind {
+	case List:
 		return "L@" + strings.Join(t.IDs(), ",")
+	case PCRE:
+		return "E@" + t.expr
+	case Grain:
+		return "G@" + t.expr
+	case GrainPCRE:
+		return "P@" + t.expr
 	}
 	return t.expr
 }

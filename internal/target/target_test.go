@@ -47,11 +47,11 @@ func TestMatch(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	for _, tt := range []struct{ kind, expr, want string }{
-		{"glob", "", "target is empty"}, {"glob", "web1,web2", "position 5 stands in no id; several ids need the kind list"}, {"glob", "web[1", "the '[' at position 4 is never closed"},
+		{"glob", "", "target is empty"}, {"glob", "web1,web2", "position 5 stands in no id; several ids need the kind list, and more than ids the kind compound"}, {"glob", "web[1", "the '[' at position 4 is never closed"},
 		{"glob", "[]", "never closed"}, {"glob", "web[9-1]", "9-1 at position 5 is backwards"}, {"glob", "web/1", "position 4 stands in no id"}, {"glob", "é", "position 1"},
 		{"glob", strings.Repeat("a", maxGlob+1), "1025 bytes"}, {"list", strings.Repeat("a,", MaxExpr), "131072 bytes"},
 		{"list", " , ", "target list is empty"}, {"list", "web1,web*", `minion id "web*": '*' at position 4`},
-		{"lst", "x", `unknown kind of target "lst"; known are glob, list; did you mean list?`}, {"compound", "x", "known are glob, list"},
+		{"lst", "x", `unknown kind of target "lst"; known are glob, list, pcre, grain, grain_pcre, compound; did you mean list?`}, {"nodegroup", "x", "known are glob, list"},
 	} {
 		if _, err := Parse(tt.kind, tt.expr); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s %.30q: %v, want %q", tt.kind, tt.expr, err, tt.want)
