@@ -2,6 +2,8 @@ package reactors
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"brine/internal/config"
@@ -54,7 +56,17 @@ func (st *step) decideTarget(s *scope, d *Decision) (err error) {
 		}
 		return nil
 	}
-	if d.Tgt, err = st.tgt.string(s, insertTarget); err != nil {
+	insert := insertTarget
+	switch d.TgtType { // where more than ids are read
+	case "pcre", "regex", "grain_pcre", "grain_regex":
+		insert = func(v any) (string, error) {
+			text, err := insertTarget(v)
+			return regexp.QuoteMeta(text), err
+		}
+	case string(target.Compound):
+		insert = insertTerm
+	}
+	if d.Tgt, err = st.tgt.string(s, insert); err != nil {
 		return err
 	}
 	_, err = target.Parse(d.TgtType, d.Tgt)
@@ -85,4 +97,13 @@ func insertTarget(v any) (string, error) {
 		return "", fmt.Errorf("is %q: only letters, digits, '.', '_' and '-' may be inserted into a target", clip(s, maxValue))
 	}
 	return s, nil
+}
+
+// insertTerm is insertTarget for a compound target, where some words are no ids.
+func insertTerm(v any) (string, error) {
+	text, err := insertTarget(v)
+	if err == nil && slices.Contains([]string{"and", "or", "not"}, text) {
+		return "", fmt.Errorf("is %q, which is no id in a compound target", text)
+	}
+	return text, err
 }

@@ -107,6 +107,7 @@ type Submitted struct {
 	JID     string   `json:"jid"`
 	Targets []string `json:"targets"`
 	Offline []string `json:"offline,omitempty"` // of the targets: the job waits for them
+	Unknown []string `json:"unknown,omitempty"` // ids of a list that no accepted minion has
 	From    uint64   `json:"from"`              // all events of the job stand at this position or later
 }
 

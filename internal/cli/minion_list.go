@@ -27,6 +27,11 @@ func newMinionList(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ids := make([]string, len(minions))
+			for i, m := range minions {
+				ids[i] = m.ID
+			}
+			a.warnUnknown(unknownIDs(tgtType, tgt, ids))
 			if done, err := machineList(a, minions); done {
 				return err
 			}
@@ -35,12 +40,6 @@ func newMinionList(a *app) *cobra.Command {
 	}
 	addTgtType(cmd, &tgtType)
 	return cmd
-}
-
-// addTgtType adds the flag that says how a target is to be read.
-func addTgtType(cmd *cobra.Command, into *string) {
-	cmd.Flags().StringVar(into, "tgt-type", "glob", "how TARGET is to be read: glob, or list (ids with commas)")
-	_ = cmd.RegisterFlagCompletionFunc("tgt-type", words("glob", "list")) // fails for an unknown flag only
 }
 
 func (a *app) showMinions(minions []api.Minion, tgt string) error {

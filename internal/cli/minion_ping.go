@@ -62,6 +62,9 @@ func (a *app) ping(ctx context.Context, c *api.Client, sub api.Submitted, timeou
 	for _, id := range w.sub.Offline {
 		pongs = append(pongs, pong{Minion: id, Error: "offline"})
 	}
+	for _, id := range w.sub.Unknown {
+		pongs = append(pongs, pong{Minion: id, Error: noSuchMinion})
+	}
 	return a.showPongs(pongs)
 }
 

@@ -12,6 +12,9 @@ import (
 	"brine/internal/job"
 )
 
+// noSuchMinion is why nothing became of a job for an id of a list.
+const noSuchMinion = "no accepted minion has this id"
+
 // answer is what became of a job on one minion.
 type answer struct {
 	Minion string

@@ -90,6 +90,12 @@ func (a *app) await(ctx context.Context, c *api.Client, sub api.Submitted, timeo
 			return err
 		}
 	}
+	for _, id := range w.sub.Unknown {
+		sum.failed++
+		if err := a.showApplied(applied{JID: sub.JID, Minion: id, Status: "lost", Error: noSuchMinion}); err != nil {
+			return err
+		}
+	}
 	if a.format == formatTable {
 		fmt.Fprintln(a.out, sum.text(sub.JID))
 	}

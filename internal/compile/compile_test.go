@@ -289,8 +289,8 @@ func TestTop(t *testing.T) {
 		{"nothing for it", "base:\n  'db*': [c]\n", "", `"web1": the top file has no states for this minion`},
 		{"an SLS that is not there", "base:\n  '*': [d]\n", "", `top.sls:2:9: SLS "d": there is neither d.sls nor d/init.sls (did you mean a.sls?)`},
 		{"all faults, those of other minions too", "base:\n  'a b': [a]\n  'db*': [{match: lst}, {x: y}]\nprod:\n  '*': [a]\n", "",
-			`top.sls:2:3: target "a b": ' ' at position 2 stands in no id; several ids need the kind list
-top.sls:3:3: unknown kind of target "lst"; known are glob, list; did you mean list?
+			`top.sls:2:3: target "a b": ' ' at position 2 stands in no id; several ids need the kind list, and more than ids the kind compound
+top.sls:3:3: unknown kind of target "lst"; known are glob, list, pcre, grain, grain_pcre, compound; did you mean list?
 top.sls:3:25: target "db*": want the name of an SLS, or match: list, not a map
 top.sls:4:1: the environment "prod" is unknown (the only one is base)`},
 		{"a template", "base:\n  '*': {{ x }}\n", "", `top.sls:2:8: this looks like a Jinja template, which is not rendered here (write plain YAML)`},

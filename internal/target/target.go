@@ -101,14 +101,25 @@ func CheckKind(kind string) error {
 	return fmt.Errorf("unknown kind of target %q; known are %s%s", kind, strings.Join(Kinds(), ", "), meant(kind))
 }
 
-// meant is a hint for a kind that begins like a known one.
+// meant is a hint for a kind that begins like a known one: the nearest, where several do.
 func meant(kind string) string {
-	for _, k := range Kinds() {
-		if kind != "" && strings.EqualFold(kind[:1], k[:1]) {
+	known := Kinds()
+	slices.SortStableFunc(known, func(a, b string) int { return common(kind, b) - common(kind, a) })
+	for _, k := range known {
+		if common(kind, k) > 0 {
 			return "; did you mean " + k + "?"
 		}
 	}
 	return ""
+}
+
+// common counts the letters that two words begin with.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n]|0x20 == b[n]|0x20 {
+		n++
+	}
+	return n
 }
 
 // list is ids.

@@ -107,7 +107,15 @@ func (s *server) submit(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.Submitted{JID: done.JID, Targets: done.Targets, Offline: done.Offline, From: last + 1}, nil
+	return api.Submitted{JID: done.JID, Targets: done.Targets, Offline: done.Offline, Unknown: unknown(t, done.Targets), From: last + 1}, nil
+}
+
+// unknown are the ids of a list that are not among the targets.
+func unknown(t target.Target, targets []string) []string {
+	if t.Kind() != target.List {
+		return nil
+	}
+	return slices.DeleteFunc(t.IDs(), func(id string) bool { return slices.Contains(targets, id) })
 }
 
 // unreadable is the status of a job whose record is damaged.
