@@ -85,6 +85,9 @@ type Env struct {
 	// Paused says for how long no sample is to be taken: until its channel is closed; nil: not now. It may be nil itself.
 	// Every heeds it.
 	Paused func() <-chan struct{}
+	// Sampling is called by Every when a sample begins, and what it gives when it has ended, so that one that hangs is noticed. It
+	// may be nil.
+	Sampling func() (ended func())
 }
 
 // Beacon watches one thing.
@@ -93,6 +96,15 @@ type Beacon interface {
 	// the beacon is started again after a while. fire returns when its signals, and the baselines they set, are on disk,
 	// all in one transaction; what it returns as error means that nothing was kept.
 	Run(ctx context.Context, fire Fire) error
+}
+
+// Adjustable is implemented by a Beacon that takes other options while it runs, so that nothing is missed in between. Others are
+// ended and made anew.
+type Adjustable interface {
+	Beacon
+	// Adjust takes a valid configuration of the same module. It reports false when the beacon must be made anew instead. It may be
+	// called from any goroutine, at any time before Run has returned, and returns soon.
+	Adjust(Config) bool
 }
 
 // Fire makes signals durable, all of them or none.

@@ -27,7 +27,12 @@ func (e Env) Every(ctx context.Context, f func(now time.Time) error) error {
 		if !e.resumed(ctx) {
 			return nil
 		}
-		if err := f(e.now()); err != nil {
+		ended := func() {}
+		if e.Sampling != nil {
+			ended = e.Sampling()
+		}
+		err := f(e.now())
+		if ended(); err != nil {
 			return err
 		}
 		timer.Reset(nextTick(time.Since(phase), interval))
