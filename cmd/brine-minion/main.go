@@ -30,7 +30,7 @@ func run(ctx context.Context, env daemon.Env) error {
 		return err
 	}
 	m, err := minion.New(minion.Options{
-		Config: config, Beacons: beaconlist.List(), States: statelist.List(), Version: daemon.Version, Log: env.Log,
+		Config: config, Path: env.Config, Beacons: beaconlist.List(), States: statelist.List(), Version: daemon.Version, Log: env.Log,
 	})
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func run(ctx context.Context, env daemon.Env) error {
 			case <-ctx.Done():
 				return nil
 			case <-env.Reload:
-				env.Log.Warn("SIGHUP: the minion reads its configuration at its start only; restart it")
+				_ = m.Reload(ctx, "SIGHUP") // it has been told
 			}
 		}
 	})

@@ -15,7 +15,7 @@ var layers = []struct {
 	{"values", []string{"internal/event", "internal/config"}},
 	{"values made of values", []string{"internal/job", "internal/target"}},
 	{"contracts", []string{"beacons", "states", "reactors"}},
-	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/linux", "internal/diff"}},
+	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/beaconset", "internal/linux", "internal/diff"}},
 	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post"}},
 	{"single modules", []string{
@@ -28,7 +28,7 @@ var layers = []struct {
 		"states/file",
 	}},
 	{"stores, bus, watcher, compiler, engine", []string{
-		"internal/outbox", "internal/eventlog", "internal/bus", "internal/watch", "internal/converge", "internal/compile"}},
+		"internal/outbox", "internal/eventlog", "internal/bus", "internal/watch", "internal/converge", "internal/compile", "internal/supervise"}},
 	{"roles", []string{"internal/minion", "internal/master"}},
 	{"the API", []string{"internal/api"}},
 	{"what serves and uses the API, and the lists of all modules", []string{

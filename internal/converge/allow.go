@@ -21,7 +21,7 @@ type Allow struct {
 // DefaultAllow is everything but commands.
 func DefaultAllow() Allow {
 	return Allow{
-		Functions: []string{"state.*", "test.*"},
+		Functions: []string{"state.*", "test.*", "beacon.*"},
 		States:    []string{"*", "!cmd.*"},
 		Paths:     []string{"/**"},
 	}

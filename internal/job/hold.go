@@ -6,6 +6,9 @@ import "time"
 // Holds, or nothing.
 const SettingHolds = "holds"
 
+// SettingBeacons is the name of the setting by which the master tells a minion which beacons to run: see beaconset.Encode.
+const SettingBeacons = "beacons"
+
 // Holds are all holds that are on a minion.
 type Holds struct {
 	Sent  int64  `json:"sent"` // the master's clock, Unix nanoseconds: tells one sending from another, and is compared with no clock

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -12,9 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"brine/beacons"
 	"brine/internal/watch"
 	"brine/reactors"
 
@@ -139,9 +136,6 @@ func ruleNames(path string) ([]string, error) {
 	return names, err
 }
 
-// rulesSettle is how long the folders must be quiet before they are read again: an editor writes in several steps.
-const rulesSettle = 100 * time.Millisecond
-
 // watchRules puts the rules in force again whenever a file of theirs has changed.
 func (m *Master) watchRules(ctx context.Context) error {
 	w, err := watch.New(m.log)
@@ -151,43 +145,12 @@ func (m *Master) watchRules(ctx context.Context) error {
 		return nil
 	}
 	defer w.Close()
-	changed := make(chan struct{}, 1)
-	for _, dir := range m.cfg.ReactorDirs {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return fmt.Errorf("reactor_dirs: %w", err)
-		}
-		stop, err := w.Watch(abs, true, func(beacons.Note) {
-			select {
-			case changed <- struct{}{}:
-			default: // one is waiting
-			}
-		})
-		if err != nil {
-			m.log.Error("rule files are not watched: send SIGHUP after a change", "dir", dir, "error", err)
-			continue
-		}
-		defer stop()
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-changed:
-		}
-		for quiet := false; !quiet; {
-			select {
-			case <-changed:
-			case <-time.After(rulesSettle):
-				quiet = true
-			case <-ctx.Done():
-				return nil
-			}
-		}
+	w.Follow(ctx, m.log, m.cfg.ReactorDirs, func() {
 		if err := m.Reload(ctx, "a rule file changed"); err != nil {
 			m.log.Error("rules not loaded; the last good set stays in force", "error", err)
 		}
-	}
+	})
+	return nil
 }
 
 // Reload reads the rules again and puts them in force. With a fault the last good set stays, and the fault is told as an event.

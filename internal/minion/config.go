@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"brine/beacons"
+	"brine/internal/beaconset"
 	"brine/internal/bus"
 	"brine/internal/config"
 	"brine/internal/converge"
@@ -30,20 +30,11 @@ type Config struct {
 	Outbox            config.Size    `yaml:"outbox"`
 	Beacons           *config.Node   `yaml:"beacons"`
 
-	beacons []instance
+	beacons []beaconset.Instance
 }
 
 // minOutbox is the least that holds a few events as large as may be, in bytes.
 const minOutbox = 4 << 20
-
-// instance is one beacon of the configuration.
-type instance struct {
-	name   string // what stands below "beacons:"
-	config beacons.Config
-	text   string // what it was made of: a reload leaves alone what did not change
-
-	interval time.Duration
-}
 
 // DefaultConfig is the configuration of an empty file.
 func DefaultConfig() Config {
@@ -70,7 +61,9 @@ func LoadConfig(path string, modules []beacons.Module) (*Config, error) {
 	}
 	c := DefaultConfig()
 	faults := node.Decode(&c)
-	faults = append(faults, c.loadBeacons(modules)...)
+	var more config.Faults
+	c.beacons, more = beaconset.Read(c.Beacons, modules)
+	faults = append(faults, more...)
 	if len(faults) > 0 {
 		return nil, faults.Sorted()
 	}
@@ -114,46 +107,5 @@ func (c *Config) Validate() error {
 	}
 	return c.Allow.Validate()
 }
-
-// loadBeacons decodes each beacon's options into the module's configuration.
-func (c *Config) loadBeacons(modules []beacons.Module) config.Faults {
-	var faults config.Faults
-	if c.Beacons == nil || c.Beacons.Kind() == config.Null {
-		return nil
-	}
-	if c.Beacons.Kind() != config.Map {
-		return config.Faults{c.Beacons.Fault("beacons: want a map of beacons").WithHint("beacons: {file: {paths: {/etc/motd: {}}}}")}
-	}
-	known := make(map[string]beacons.Module, len(modules))
-	names := make([]string, 0, len(modules))
-	for _, m := range modules {
-		known[m.Name] = m
-		names = append(names, m.Name)
-	}
-	for _, p := range c.Beacons.Pairs() {
-		m, ok := known[p.Key.Text()]
-		if !ok {
-			faults = append(faults, config.UnknownKey(p.Key, names))
-			continue
-		}
-		options, f := p.Value.Flatten() // Salt writes them as a list of maps
-		cfg := m.Config()
-		if len(f) == 0 {
-			f = options.Decode(cfg)
-		}
-		if len(f) > 0 {
-			faults = append(faults, f...)
-			continue
-		}
-		c.beacons = append(c.beacons, instance{name: m.Name, config: cfg, text: fmt.Sprintf("%#v", options.Value()), interval: m.Interval})
-	}
-	return faults
-}
-
-// beaconRestart is how long a beacon that failed waits before it is started again: it doubles up to the second value.
-const (
-	beaconRestart    = time.Second
-	beaconRestartMax = time.Minute
-)
 
 func (c *Config) prefix() string { return "brine/beacon/" + c.ID + "/" }

@@ -57,7 +57,7 @@ func TestConfig(t *testing.T) {
 	if d := cmp.Diff(map[string]any{"pool": "a", "n": int64(2), "rack": "r1"}, c.Grains); d != "" {
 		t.Error(d)
 	}
-	if len(c.beacons) != 1 || c.beacons[0].name != "file" || !strings.Contains(c.beacons[0].text, "/etc/ssh") || !strings.Contains(c.beacons[0].text, "/etc/motd") {
+	if len(c.beacons) != 1 || c.beacons[0].Name != "file" || !strings.Contains(c.beacons[0].Text, "/etc/ssh") || !strings.Contains(c.beacons[0].Text, "/etc/motd") {
 		t.Errorf("beacons %+v", c.beacons)
 	}
 	if err := c.Allow.Permits("state.apply"); err != nil {

@@ -24,6 +24,7 @@ func (m *Minion) functionTable() map[string]function {
 		job.StateApply: {exclusive: true, run: m.stateApply},
 		job.StateUndo:  {exclusive: true, run: m.stateUndo},
 		job.StateKept:  {run: m.stateKept},
+		job.BeaconList: {run: m.beaconList},
 		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"brine/internal/identity"
 	"brine/internal/job"
 	"brine/internal/outbox"
+	"brine/internal/supervise"
 	"brine/internal/watch"
 	"brine/internal/wire"
 	"brine/states"
@@ -30,6 +31,7 @@ const maxInputs = 256
 // Options are what a minion is made of.
 type Options struct {
 	Config  *Config
+	Path    string // of the configuration file, for a reload; empty for none
 	Beacons []beacons.Module
 	States  []states.Module
 	Version string
@@ -39,6 +41,7 @@ type Options struct {
 // Minion is the shell: it owns the outbox, the connection, the beacons and the runs, and drives the core.
 type Minion struct {
 	cfg     *Config
+	path    string
 	version string
 	log     *slog.Logger
 	key     identity.Key
@@ -51,6 +54,8 @@ type Minion struct {
 	cache   *converge.Cache
 	keeper  *converge.Quarantine
 	modules []beacons.Module
+	sets    beaconSets
+	super   *supervise.Supervisor
 
 	inputs chan Input
 	stop   chan struct{} // closed when the core no longer listens
@@ -78,7 +83,9 @@ func New(opt Options) (*Minion, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	m := &Minion{cfg: c, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs), stop: make(chan struct{})}
+	m := &Minion{cfg: c, path: opt.Path, version: opt.Version, log: opt.Log, modules: opt.Beacons, inputs: make(chan Input, maxInputs), stop: make(chan struct{})}
+	m.sets = beaconSets{own: c.beacons, changed: make(chan struct{}, 1)}
+	m.super = supervise.New(beaconHost{m}, m.log, supervise.DefaultWaits())
 	m.functions, m.settings = m.functionTable(), m.settingTable()
 	var err error
 	if m.key, err = identity.LoadOrCreate(filepath.Join(c.DataDir, "minion.key")); err != nil {
@@ -125,6 +132,7 @@ func (m *Minion) Run(ctx context.Context) error {
 	g.Go(func() error { return m.announce(ctx, &enforcing) })
 	g.Go(func() error { return m.enforcer.run(ctx) })
 	g.Go(func() error { return m.watchAll(ctx) })
+	g.Go(func() error { return m.followConfig(ctx) })
 	err = g.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -86,7 +86,18 @@ func (m *Minion) convergeUnless(ctx context.Context, unwanted func() bool, low j
 	if unwanted() {
 		return nil
 	}
+	if !test {
+		defer m.super.Runs().Begin(causeText(cause))()
+	}
 	return m.runner.Run(ctx, low, test, cause)
+}
+
+// causeText is an event's id as beacons are told it; empty for none.
+func causeText(cause event.ID) string {
+	if cause == (event.ID{}) {
+		return ""
+	}
+	return cause.String()
 }
 
 // verdict sums up the states: all well, or the first that failed.

@@ -18,7 +18,8 @@ type setting func(context.Context, event.Data)
 // settingTable are the names that this minion knows; others are left alone, as they are for newer ones.
 func (m *Minion) settingTable() map[string]setting {
 	return map[string]setting{
-		job.SettingHolds: m.setHolds,
+		job.SettingHolds:   m.setHolds,
+		job.SettingBeacons: m.setBeacons,
 	}
 }
 

@@ -3,123 +3,86 @@ package minion
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"brine/beacons"
+	"brine/internal/beaconset"
 	"brine/internal/event"
 	"brine/internal/outbox"
+	"brine/internal/supervise"
 	"brine/internal/wire"
 )
 
-// fileBeacon is the kind that watches for enforced states.
-const fileBeacon = "file"
-
-// watchAll runs all beacons. The file beacon watches what its configuration names and what enforced states want watched;
-// when that changes it is started anew, and goes on from its baselines, so that nothing is missed.
+// watchAll runs the beacons that are wanted, and looks again at what is wanted whenever that has changed.
 func (m *Minion) watchAll(ctx context.Context) error {
-	var g sync.WaitGroup
-	defer g.Wait()
-	var files beacons.Extended
-	for _, b := range m.cfg.beacons {
-		if x, ok := b.config.(beacons.Extended); ok && b.name == fileBeacon {
-			files = x
-			continue
-		}
-		g.Go(func() { m.watch(ctx, b) })
-	}
-	if files == nil {
-		files = m.emptyFileBeacon()
-	}
-	for files != nil && ctx.Err() == nil {
-		watches := m.enforcer.watched()
-		once, cancel := context.WithCancel(ctx)
-		var one sync.WaitGroup
-		one.Go(func() { m.watch(once, instance{name: fileBeacon, config: files.Extend(watches)}) })
+	done := make(chan error, 1)
+	go func() { done <- m.super.Run(ctx) }()
+	for {
+		m.super.Set(m.wanted())
+		m.tellRefused(ctx)
 		select {
 		case <-m.enforcer.changed:
+		case <-m.sets.changed:
 		case <-ctx.Done():
+			return <-done
 		}
-		cancel()
-		one.Wait()
-	}
-	return nil
-}
-
-// emptyFileBeacon is the file beacon of a minion whose configuration has none.
-func (m *Minion) emptyFileBeacon() beacons.Extended {
-	for _, module := range m.modules {
-		if module.Name == fileBeacon {
-			x, _ := module.Config().(beacons.Extended)
-			return x
-		}
-	}
-	return nil
-}
-
-// watch runs one beacon for as long as the minion lives. One that fails is told, and started again after a while; it
-// stops no other.
-func (m *Minion) watch(ctx context.Context, b instance) {
-	wait := beaconRestart
-	for {
-		started := time.Now()
-		err := m.runBeacon(ctx, b)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			err = fmt.Errorf("it ended by itself")
-		}
-		if time.Since(started) > beaconRestartMax {
-			wait = beaconRestart
-		}
-		m.log.Error("beacon failed", "beacon", b.name, "error", err, "restart_in", wait)
-		m.notify(ctx, "brine/minion/"+m.cfg.ID+"/beacon/"+b.name+"/failed", map[string]string{"error": err.Error()})
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-		wait = min(2*wait, beaconRestartMax)
 	}
 }
 
-func (m *Minion) runBeacon(ctx context.Context, b instance) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-			m.log.Error("beacon panicked", "beacon", b.name, "stack", string(debug.Stack()))
-		}
-	}()
-	bucket := "beacon/" + b.name
-	env := beacons.Env{
-		Root: m.cfg.Root, Log: m.log.With("beacon", b.name), Files: m.files, Own: m.expect.Own, OwnTold: m.expect.Told,
-		Baseline: m.outbox.Baseline(bucket), Now: time.Now, Actor: m.files.Actors(), Interval: b.interval,
+// beaconHost is the minion as its beacons' supervisor needs it.
+type beaconHost struct{ m *Minion }
+
+// Env implements supervise.Host.
+func (h beaconHost) Env(in beaconset.Instance) beacons.Env {
+	m := h.m
+	return beacons.Env{
+		Root: m.cfg.Root, Files: m.files, Own: m.expect.Own, OwnTold: m.expect.Told,
+		Baseline: m.outbox.Baseline(bucketOf(in)), Now: time.Now, Actor: m.files.Actors(),
 	}
-	return b.config.Beacon(env).Run(ctx, func(ctx context.Context, signals ...beacons.Signal) error {
-		return m.signal(ctx, b.name, bucket, signals)
-	})
 }
 
-// signal makes a beacon's signals durable together with the baselines they set.
-func (m *Minion) signal(ctx context.Context, name, bucket string, signals []beacons.Signal) error {
+// Changes implements supervise.Host.
+func (h beaconHost) Changes(in beaconset.Instance) beacons.Baseline {
+	return h.m.outbox.Baseline(changesOf(in))
+}
+
+// Tell implements supervise.Host.
+func (h beaconHost) Tell(ctx context.Context, name, what string, data any) {
+	h.m.notify(ctx, "brine/minion/"+h.m.cfg.ID+"/beacon/"+name+"/"+what, data)
+}
+
+// bucketOf is where the outbox keeps an instance's baselines. Those of another kind are none of its own.
+func bucketOf(in beaconset.Instance) string {
+	if in.Name == in.Module.Name {
+		return "beacon/" + in.Name
+	}
+	return "beacon/" + in.Name + "/" + in.Module.Name
+}
+
+func changesOf(in beaconset.Instance) string { return "beacon-told/" + in.Name + "/" + in.Module.Name }
+
+// Commit implements supervise.Host: it makes signals durable together with the baselines they set.
+func (h beaconHost) Commit(_ context.Context, in beaconset.Instance, signals []beacons.Signal, changes []beacons.KV) error {
+	m := h.m
 	var tx outbox.Tx
 	for _, s := range signals {
 		for _, kv := range s.Set {
-			tx.Baselines = append(tx.Baselines, outbox.KV{Bucket: bucket, Key: kv.Key, Value: kv.Value})
+			tx.Baselines = append(tx.Baselines, outbox.KV{Bucket: bucketOf(in), Key: kv.Key, Value: kv.Value})
 		}
 		if s.Tag == "" {
 			continue
 		}
-		if s.Own && name == fileBeacon {
+		if s.Own && in.Name == fileBeacon {
 			tx.Baselines = append(tx.Baselines, told(s.Tag))
 		}
-		e, err := m.beaconEvent(name, s)
+		e, err := m.beaconEvent(in.Name, s)
 		if err != nil {
 			return err
 		}
 		tx.Events = append(tx.Events, e)
+	}
+	for _, kv := range changes {
+		tx.Baselines = append(tx.Baselines, outbox.KV{Bucket: changesOf(in), Key: kv.Key, Value: kv.Value})
 	}
 	first, err := m.commit(tx)
 	if err != nil {
@@ -132,6 +95,8 @@ func (m *Minion) signal(ctx context.Context, name, bucket string, signals []beac
 	}
 	return nil
 }
+
+var _ supervise.Host = beaconHost{}
 
 func (m *Minion) beaconEvent(name string, s beacons.Signal) (wire.Event, error) {
 	e := wire.Event{Tag: m.cfg.prefix() + name + "/" + s.Tag, Own: s.Own}

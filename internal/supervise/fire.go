@@ -69,15 +69,18 @@ func (l *life) own(signals []beacons.Signal) (marked int) {
 // pace waits until the beacon may fire so many events.
 func (r *run) pace(ctx context.Context, events int) error {
 	l := r.life
+	now := time.Now()
+	call := l.calls.ReserveN(now, 1).DelayFrom(now)
 	for n := 0; events > 0; events -= n {
 		n = min(events, FireBurst)
-		wait := l.bucket.ReserveN(time.Now(), n).Delay()
+		wait := max(call, l.bucket.ReserveN(now, n).DelayFrom(now))
+		call = 0
 		if wait == 0 {
 			continue
 		}
 		l.flood.wait(r, n, wait)
 		select {
-		case <-time.After(wait):
+		case now = <-time.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-r.ctx.Done():
@@ -123,8 +126,8 @@ func (f *flood) wait(r *run, events int, delay time.Duration) {
 		return
 	}
 	f.told = true
-	l.log.Warn("beacon fires more than it may: it is made to wait", "rate", FireRate)
-	l.s.host.Tell(context.WithoutCancel(r.ctx), l.in.Name, "flooding", FloodData{Rate: FireRate, Held: f.held})
+	l.log.Warn("beacon fires more than it may: it is made to wait", "events_a_second", FireRate, "commits_a_second", CallRate)
+	l.s.host.Tell(context.WithoutCancel(r.ctx), l.in.Name, "flooding", FloodData{Rate: FireRate, Calls: CallRate, Held: f.held})
 }
 
 // over tells that it has not been held back for a while. The next time begins anew.

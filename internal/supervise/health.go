@@ -56,8 +56,9 @@ type StuckData struct {
 
 // FloodData is the data of .../flooding: it fires more than it may, and is made to wait.
 type FloodData struct {
-	Rate int64 `json:"rate"` // events a second that it may fire in the long run
-	Held int64 `json:"held"` // events that had to wait so far
+	Rate  int64 `json:"rate"`  // events a second that it may fire in the long run
+	Calls int64 `json:"calls"` // times a second that it may fire at all, with however many events
+	Held  int64 `json:"held"`  // events that had to wait so far
 }
 
 // CalmData is the data of .../calmed: that is over.

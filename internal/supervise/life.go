@@ -31,7 +31,8 @@ type life struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	left   *atomic.Int32 // runs left behind, of all lives of this name
-	bucket *rate.Limiter
+	bucket *rate.Limiter // of events
+	calls  *rate.Limiter // of fire
 	flood  flood
 	seen   changes
 
@@ -51,11 +52,11 @@ type failure struct {
 
 func newLife(s *Supervisor, in beaconset.Instance, before *life) *life {
 	l := &life{s: s, in: in, before: before, log: s.log.With("beacon", in.Name), ended: make(chan struct{}), left: new(atomic.Int32),
-		bucket: rate.NewLimiter(FireRate, FireBurst)}
+		bucket: rate.NewLimiter(FireRate, FireBurst), calls: rate.NewLimiter(CallRate, CallBurst)}
 	l.flood.life = l
 	l.status = Health{State: Starting, Since: time.Now()}
 	if before != nil {
-		l.left, l.bucket = before.left, before.bucket // new options are no way around a bound
+		l.left, l.bucket, l.calls = before.left, before.bucket, before.calls // new options are no way around a bound
 	}
 	return l
 }

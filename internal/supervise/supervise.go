@@ -21,6 +21,10 @@ const (
 	FireRate = 1000
 	// FireBurst is how many it may fire at once: an archive that is unpacked.
 	FireBurst = 20_000
+	// CallRate is how often a beacon may call fire in a second in the long run, with however many events: each call is a commit.
+	CallRate = 50
+	// CallBurst is how often it may call at once.
+	CallBurst = 2000
 	// MaxLeft is how many runs of one beacon that did not end are left behind before it is started no more.
 	MaxLeft = 3
 	// MaxChanges is how many tags of one beacon are remembered for onchangeonly; beyond it each event is fired.
