@@ -3,7 +3,6 @@ package reactors
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"brine/internal/config"
@@ -162,7 +161,7 @@ func (r *Reactor) turn(c *condition, w *window, last int64) {
 // missed fires for a wait that has ended in vain. The rule sees the event that began it, or that of the timer where there is none.
 func (r *Reactor) missed(rule *rule, w *window, s *scope, now int64) Verdict {
 	c := rule.cond
-	kept, since, until := slices.Clone(w.kept), w.since, w.until
+	kept, since, until := append([]seen{}, w.kept...), w.since, w.until // none, for a wait that no event began
 	then := &scope{event: s.event, world: s.world}
 	if len(kept) > 0 {
 		then.event = kept[len(kept)-1].event()

@@ -11,6 +11,16 @@ import (
 
 // thousand are rules of the kinds that people write: a file each, a prefix of minions each, a tail each.
 func thousand(tb testing.TB) *Set {
+	return mustLoadMore(tb, thousandText()+`
+the-one:
+  on: brine/beacon/*/file/etc/motd
+  when: data.change != 'removed' || data.?actor.?exe.orValue('') != '/usr/bin/dpkg'
+  throttle: {once_within: 10s, by: [minion]}
+  do: {state.apply: motd}
+`)
+}
+
+func thousandText() string {
 	var b strings.Builder
 	for i := range 1000 {
 		on := fmt.Sprintf("brine/beacon/*/file/etc/app%d/**", i)
@@ -24,14 +34,10 @@ func thousand(tb testing.TB) *Set {
 		}
 		fmt.Fprintf(&b, "rule-%d:\n  on: %s\n  when: data.?change.orValue('') != 'removed'\n  do: {state.apply: app}\n", i, on)
 	}
-	b.WriteString(`
-the-one:
-  on: brine/beacon/*/file/etc/motd
-  when: data.change != 'removed' || data.?actor.?exe.orValue('') != '/usr/bin/dpkg'
-  throttle: {once_within: 10s, by: [minion]}
-  do: {state.apply: motd}
-`)
-	text := b.String()
+	return b.String()
+}
+
+func mustLoadMore(tb testing.TB, text string) *Set {
 	set, faults := Load([]Source{{"rules.yaml", []byte(text)}}, Env{Data: map[string]any{"file": fileDataLoose{}}})
 	if faults.Err() != nil {
 		tb.Fatal(faults)
@@ -72,6 +78,28 @@ func BenchmarkStep1000One(b *testing.B) {
 func BenchmarkStep1000No(b *testing.B) {
 	benchStep(b, fired(b, 0, "web1", "brine/beacon/web1/file/etc/motd",
 		map[string]any{"path": "/etc/motd", "change": "removed", "actor": map[string]any{"exe": "/usr/bin/dpkg"}}), 1)
+}
+
+// windowed adds a rule over several events to the thousand.
+func windowed(tb testing.TB) *Set {
+	return mustLoadMore(tb, thousandText()+`
+count:
+  on: {pattern: brine/beacon/*/file/etc/motd, count: 3, within: 1h, by: [minion], when: data.change == 'modified'}
+  do: {state.apply: motd}
+`)
+}
+
+func BenchmarkStep1000Window(b *testing.B) {
+	r := New(windowed(b))
+	e := fired(b, 0, "web1", "brine/beacon/web1/file/etc/motd", fileEvent)
+	b.ReportAllocs()
+	for n := uint64(1); b.Loop(); n++ {
+		e.Received, e.Pos, e.ID.Seq = e.Received.Add(time.Second), n, n
+		if got := len(r.Step(e, World{})); got != 1 {
+			b.Fatalf("%d verdicts", got)
+		}
+		r.Dirty()
+	}
 }
 
 func BenchmarkLoad1000(b *testing.B) {

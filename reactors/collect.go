@@ -73,12 +73,15 @@ func (r *rule) rolesOf(hits []hit, s *scope) ([]role, Verdict) {
 func (r *Reactor) fill(rule *rule, p role, s *scope, now int64) Verdict {
 	c := rule.cond
 	until := now + int64(c.within)
+	uncounted := func() Verdict {
+		v := Verdict{Outcome: Waiting, Why: "not counted"}
+		v.unbound(", for ", r.conditions.full(rule.name))
+		return v
+	}
 	w := r.conditions.get(rule.name, p.key)
 	if w == nil {
 		if w = r.conditions.open(rule.name, p.key, c.print, until); w == nil {
-			v := Verdict{Outcome: Waiting, Why: "not counted"}
-			v.unbound(", for ", r.conditions.full(rule.name))
-			return v
+			return uncounted()
 		}
 	}
 	one := newSeen(&s.event, r.clocks.moment(&s.event), p.bits)
@@ -98,7 +101,10 @@ func (r *Reactor) fill(rule *rule, p role, s *scope, now int64) Verdict {
 		r.conditions.forgetAt(w, 0, 1)
 	}
 	if !r.conditions.keep(w, one) {
-		lost = r.conditions.full(rule.name)
+		if lost = r.conditions.full(rule.name); len(w.kept) == 0 {
+			r.conditions.drop(w)
+			return uncounted()
+		}
 	}
 	r.conditions.since(w, w.kept[len(w.kept)-1].Moment-int64(c.within))
 	if c.kind == kindAll {

@@ -56,9 +56,9 @@ func (c *ruleCompiler) daily(f onFile) *daily {
 		zone, err := time.LoadLocation(f.Zone.Text())
 		if err != nil || f.Zone.Text() == "Local" || f.Zone.Text() == "" {
 			c.fault(f.Zone.Fault("zone: %q is no time zone that is known here", f.Zone.Text()).WithHint("such as Europe/Berlin; UTC when there is none"))
-			return d
+		} else {
+			d.zone, d.text = zone, f.At.Text()+" "+zone.String()
 		}
-		d.zone, d.text = zone, f.At.Text()+" "+zone.String()
 	}
 	d.hour, d.minute = c.clockTime(f.At, "at")
 	if f.Since != nil {

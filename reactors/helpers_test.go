@@ -71,6 +71,12 @@ func encode(t testing.TB, v any) event.Data {
 	return d
 }
 
+// masterFired makes an event of the master's own, without a test that could fail.
+func masterFired(after time.Duration, tag string, data any) event.Event {
+	d, _ := event.Encode(data)
+	return event.Event{ID: event.ID{Origin: event.Master, Inc: 1, Seq: uint64(after) + 1}, Time: start.Add(after), Received: start.Add(after), Tag: tag, Data: d}
+}
+
 // fired makes an event of a minion's, received some time after start.
 func fired(t testing.TB, after time.Duration, minion, tag string, data any) event.Event {
 	at := start.Add(after)

@@ -276,7 +276,11 @@ func (c *ruleCompiler) condition(n *config.Node, kind conditionKind, f onFile) {
 	case f.Within != nil:
 		cond.within = c.span(f.Within, "within")
 	case f.At == nil:
-		c.fault(n.Fault("%s without within", kind).WithHint("how much time may lie between the events, such as within: 2m"))
+		hint := "how much time may lie between the events, such as within: 2m"
+		if kind == kindAbsent {
+			hint = `how long to wait, such as within: 1h; or until when, such as at: "03:00"`
+		}
+		c.fault(n.Fault("%s without within", kind).WithHint(hint))
 	}
 	c.rule.cond = cond
 }
@@ -300,7 +304,11 @@ func (c *ruleCompiler) number(parent, n *config.Node, key string, least int) int
 	}
 	count, err := strconv.Atoi(n.Text())
 	if err != nil || count < least || count > maxKept {
-		c.fault(n.Fault("%s: %q; want a number from %d to %d", key, n.Text(), least, maxKept))
+		hint := ""
+		if n.Text() == "1" {
+			hint = "for one event it is not needed"
+		}
+		c.fault(n.Fault("%s: %q; want a number from %d to %d", key, n.Text(), least, maxKept).WithHint(hint))
 	}
 	return count
 }

@@ -167,8 +167,10 @@ func (r *Reactor) gather(rule *rule, t *trigger, s *scope, key string, now int64
 func (r *Reactor) atOnce(rule *rule, t *trigger, s *scope, key string, events []seen, now int64) Verdict {
 	bound := r.throttles.full(rule.name)
 	if w := r.throttles.get(rule.name, key); w != nil {
-		bound = fmt.Sprintf("the window keeps %d events already", len(w.kept))
-		events = slices.Clone(w.kept)
+		if len(w.kept) >= maxKept {
+			bound = fmt.Sprintf("the window keeps %d events already", maxKept)
+		}
+		events = append(events, w.kept...)
 		r.throttles.drop(w)
 	}
 	v := r.fireAll(rule, t, s, append(events, newSeen(&s.event, now, 0)))

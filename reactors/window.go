@@ -208,11 +208,14 @@ func (t *windows) drop(w *window) {
 	t.dirty[t.keys.window(w)] = true
 }
 
-// keep puts an event into a window, by when it happened. What does not fit goes without its data; it reports false when even that has no
-// room.
+// keep puts an event into a window, by when it happened. Where room is short, it goes without its data, and those before it lose theirs;
+// it reports false when even that does not do.
 func (t *windows) keep(w *window, s seen) bool {
 	if !t.room(w.rule, s.size()) {
 		s.cut()
+		for i := 0; i < len(w.kept) && !t.room(w.rule, s.size()); i++ {
+			t.cut(w, i)
+		}
 	}
 	if len(w.kept) >= maxKept || !t.room(w.rule, s.size()) {
 		t.unbound++
@@ -222,26 +225,26 @@ func (t *windows) keep(w *window, s seen) bool {
 	w.kept = slices.Insert(w.kept, at, s)
 	t.take(w, s.size())
 	t.dirty[t.keys.keptOf(w, s.Pos)] = true
-	t.trim(w)
-	return true
-}
-
-// trim takes the data of the oldest events while a window keeps too much of it.
-func (t *windows) trim(w *window) {
 	total := 0
 	for i := range w.kept {
 		total += len(w.kept[i].Data)
 	}
 	for i := 0; i < len(w.kept) && total > maxKeptData; i++ {
-		s := &w.kept[i]
-		if len(s.Data) == 0 {
-			continue
-		}
-		total -= len(s.Data)
-		t.take(w, -len(s.Data))
-		s.cut()
-		t.dirty[t.keys.keptOf(w, s.Pos)] = true
+		total -= len(w.kept[i].Data)
+		t.cut(w, i)
 	}
+	return true
+}
+
+// cut takes the data of an event that a window keeps.
+func (t *windows) cut(w *window, i int) {
+	s := &w.kept[i]
+	if len(s.Data) == 0 {
+		return
+	}
+	t.take(w, -len(s.Data))
+	s.cut()
+	t.dirty[t.keys.keptOf(w, s.Pos)] = true
 }
 
 // forgetAt drops some of the events that a window keeps.
