@@ -182,3 +182,11 @@ func (l *Limits) In(limit string) bool {
 	}
 	return false
 }
+
+// Keys are the values of a limit that are remembered: those beyond it, or on their way.
+func (l *Limits) Keys(limit string) []string {
+	if levels := l.levels[limit]; levels != nil {
+		return slices.Sorted(slices.Values(levels.Keys()))
+	}
+	return nil
+}

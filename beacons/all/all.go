@@ -4,6 +4,7 @@ package all
 
 import (
 	"brine/beacons"
+	"brine/beacons/conn"
 	"brine/beacons/cpu"
 	"brine/beacons/file"
 	"brine/beacons/load"
@@ -15,6 +16,7 @@ import (
 // List returns every beacon's module, by name.
 func List() []beacons.Module {
 	return []beacons.Module{
+		conn.Module(),
 		cpu.Module(),
 		file.Module(),
 		load.Module(),

@@ -19,6 +19,7 @@ var layers = []struct {
 	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post"}},
 	{"single modules", []string{
+		"beacons/conn",
 		"beacons/cpu",
 		"beacons/file",
 		"beacons/load",
