@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"brine/internal/api"
@@ -40,8 +41,8 @@ Exit code 1 if something could not be put back, or nothing is kept; 3 if somebod
   brine state undo 'web*' --job g2tsmuom4pkhxexd`,
 		ValidArgsFunction: a.asked(false, minionIDs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if ask.Hash != "" && len(ask.Hash) < job.MinHash {
-				return usagef("`brine state undo TARGET --list` shows the hashes", "--hash %q: want at least %d letters of a SHA-256", ask.Hash, job.MinHash)
+			if err := checkHash(ask.Hash); err != nil {
+				return err
 			}
 			fun := job.StateUndo
 			if list {
@@ -79,6 +80,14 @@ Exit code 1 if something could not be put back, or nothing is kept; 3 if somebod
 	return cmd
 }
 
+// checkHash says what is wrong with --hash; empty is none.
+func checkHash(hash string) error {
+	if hash != "" && (len(hash) < job.MinHash || strings.Trim(hash, "0123456789abcdef") != "") {
+		return usagef("`brine state undo TARGET --list` shows the hashes", "--hash %q: want at least %d letters of a SHA-256", hash, job.MinHash)
+	}
+	return nil
+}
+
 // showUndone says which enforced states an undo has an effect on.
 func (a *app) showUndone(p palette, r job.Result) {
 	var done job.Undone
@@ -114,10 +123,7 @@ func undoText(data event.Data) string {
 	if data.Decode(&ask) != nil {
 		return ""
 	}
-	text := ""
-	for _, of := range ask.Of {
-		text += " " + of
-	}
+	text := strings.Join(append([]string{""}, ask.Of...), " ")
 	if ask.JID != "" {
 		text += " --job " + ask.JID
 	}

@@ -183,6 +183,11 @@ func call(fun string, args job.Args) string {
 		fun += " " + strings.Join(args.SLS, " ")
 	case fun == job.StateUndo || fun == job.StateKept:
 		fun += undoText(args.Data)
+	case fun == job.StateFetch:
+		var ask job.Fetch
+		if args.Data.Decode(&ask) == nil {
+			fun += " " + ask.Path
+		}
 	case len(args.Argv) > 0:
 		fun += " " + strings.Join(args.Argv, " ")
 	}

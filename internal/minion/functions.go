@@ -25,6 +25,7 @@ func (m *Minion) functionTable() map[string]function {
 		job.StateUndo:  {exclusive: true, run: m.stateUndo},
 		job.StateKept:  {run: m.stateKept},
 		job.BeaconList: {run: m.beaconList},
+		job.StateFetch: {run: m.stateFetch},
 		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
 	}
 }

@@ -83,3 +83,18 @@ func (e *enforcer) revive() {
 	}
 	e.again = nil
 }
+
+// contents are the hashes of what enforced states bring that cover a path.
+func (e *enforcer) contents(p string) (hashes []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.states {
+		if !s.watchesPath(p) {
+			continue
+		}
+		for _, c := range s.low.Content {
+			hashes = append(hashes, c.Hash)
+		}
+	}
+	return hashes
+}

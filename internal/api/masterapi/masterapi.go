@@ -48,6 +48,7 @@ func (s *server) routes() apiserver.Routes {
 		"POST /v1/tokens":           one(s.newToken),
 		"GET /v1/minions":           one(s.minions),
 		"GET /v1/drift":             one(s.drift),
+		"GET /v1/source":            one(s.source),
 		"POST /v1/jobs":             one(s.submit),
 		"GET /v1/jobs":              one(s.jobs),
 		"GET /v1/jobs/{jid}":        one(s.job),
@@ -60,6 +61,10 @@ func (s *server) routes() apiserver.Routes {
 // explain maps the master's errors to what clients are told.
 func explain(err error) *api.Error {
 	switch {
+	case errors.Is(err, master.ErrNotManaged):
+		return api.Errorf(api.NotFound, "--sls names the state file that manages it", "%v", err)
+	case errors.Is(err, master.ErrSeveral):
+		return api.Errorf(api.Conflict, "name one as \"function: name\", or its path", "%v", err)
 	case errors.Is(err, master.ErrUnknown), errors.Is(err, eventlog.ErrNotFound):
 		return api.Errorf(api.NotFound, "", "%v", err)
 	case errors.Is(err, identity.ErrUnknown):
