@@ -34,13 +34,14 @@ type enforcer struct {
 	m      *Minion
 	states map[string]*enforced // by job.Low.Key
 
-	mu      sync.Mutex
-	byTag   map[string][]*enforced // by the tail of the tag of the beacon's event
-	trees   map[string][]*enforced // the same for folders: what is below drifts with them
-	watches []beacons.Watch
-	again   []*enforced // undone ones that were applied anew, until the next set
-	wake    chan struct{}
-	changed chan struct{} // what is to be watched has changed
+	mu       sync.Mutex
+	byTag    map[string][]*enforced // by the tail of the tag of the beacon's event
+	trees    map[string][]*enforced // the same for folders: what is below drifts with them
+	watches  []beacons.Watch
+	applying bool        // what is enforced is about to change
+	again    []*enforced // undone ones that were applied anew, until the next set
+	wake     chan struct{}
+	changed  chan struct{} // what is to be watched has changed
 }
 
 // enforced is one state. The enforcer's mu guards it.
@@ -274,6 +275,9 @@ func (e *enforcer) work(ctx context.Context) (again time.Time) {
 func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.applying {
+		return t, again, false
+	}
 	for _, s := range e.sorted() {
 		at := s.next
 		switch {
@@ -308,7 +312,7 @@ func (e *enforcer) put(ctx context.Context, t task) {
 		look = true
 		defer e.keep(t)
 	}
-	results := e.m.convergeUnless(ctx, func() bool { return e.paused(t.s) }, job.LowState{States: []job.Low{t.low}}, look, cause)
+	results := e.m.convergeUnless(ctx, func() bool { return e.stale(t) }, job.LowState{States: []job.Low{t.low}}, look, cause)
 	if ctx.Err() != nil || len(results) != 1 {
 		return
 	}

@@ -49,6 +49,9 @@ func (m *Minion) stateApply(ctx context.Context, j *wire.Job, r *job.Result) *jo
 		return nil
 	}
 	r.Hash = j.Low.Hash
+	if !j.Test {
+		m.enforcer.apply(true) // run ends it
+	}
 	r.States = m.converge(ctx, *j.Low, j.Test, j.Cause)
 	r.OK, r.Error = verdict(r.States)
 	if j.Test {

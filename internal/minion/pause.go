@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"brine/internal/converge"
+	"brine/internal/event"
 	"brine/internal/job"
 )
 
@@ -56,11 +57,29 @@ func (e *enforcer) resume(s *enforced, told bool) bool {
 	return told
 }
 
-// paused reports whether a state is left as it is.
-func (e *enforcer) paused(s *enforced) bool {
+// stale reports whether a task is not to be done any more: its state is left as it is, or another low state than the one it was begun
+// with is wanted by now, or will be in a moment. Then the state is looked at anew.
+func (e *enforcer) stale(t task) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return s.undone
+	if t.s.undone {
+		return true
+	}
+	if !e.applying && job.HashStates([]job.Low{t.low}) == job.HashStates([]job.Low{t.s.low}) && e.states[t.low.Key()] == t.s {
+		return false
+	}
+	t.s.pending, t.s.causes = true, append(t.causes, t.s.causes...)
+	t.s.causes = t.s.causes[:min(len(t.s.causes), event.MaxCauses)]
+	return true
+}
+
+// apply says that states are being applied, until their result is on disk and set was called: what was applied last must not be brought
+// back over them.
+func (e *enforcer) apply(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.applying = on
+	notify(e.wake)
 }
 
 // applied takes note that states were applied: from the next set on, those that were undone are enforced again. It reports whether there

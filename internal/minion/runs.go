@@ -65,6 +65,9 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 	j := in.Job
 	m.depths.set(j.Cause, j.Depth)
 	r := job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, Test: j.Test, Rule: j.Rule, Started: time.Now()}
+	if m.functions[j.Fun].exclusive {
+		defer m.enforcer.apply(false)
+	}
 	applied := m.call(ctx, in, &r)
 	if ctx.Err() != nil {
 		return nil // the minion stops: the job was not finished, and comes again
