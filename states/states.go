@@ -56,6 +56,10 @@ type Tree struct {
 	URL   string     `json:"url"`
 	Files []TreeFile `json:"files"` // in the order of their paths
 	Dirs  []string   `json:"dirs"`  // every folder below, the tree itself not, in the order of their paths
+	// Manifest is the hash of a content that lists Files and Dirs, where they are too many to travel with the state. The engine fetches it,
+	// and fills them in before Check; until then Listed is false, and nothing is known of the tree.
+	Manifest string `json:"manifest,omitempty"`
+	Listed   bool   `json:"-"`
 	// Keep says, while the master compiles, whether a path below the folder is wanted: of a folder, whether to look into it.
 	Keep func(rel string, dir bool) bool `json:"-"`
 }

@@ -15,7 +15,7 @@ var layers = []struct {
 	{"values", []string{"internal/event", "internal/config"}},
 	{"values made of values", []string{"internal/job", "internal/target"}},
 	{"contracts", []string{"beacons", "states", "reactors"}},
-	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/beaconset", "internal/linux", "internal/diff", "internal/sealed"}},
+	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/beaconset", "internal/linux", "internal/manifest", "internal/diff", "internal/sealed"}},
 	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post"}},
 	{"single modules", []string{

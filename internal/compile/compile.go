@@ -38,7 +38,10 @@ type Compiler struct {
 	modules map[string]bool
 	files   *slsCache
 	content *contentCache
-	now     func() time.Time
+
+	manifests manifests
+	maxTree   int // MaxTreeFiles
+	now       func() time.Time
 }
 
 // New makes a compiler. The error names a module that is declared twice.
@@ -50,6 +53,9 @@ func New(opt Options) (*Compiler, error) {
 		files:   newSLSCache(),
 		content: newContentCache(),
 		now:     time.Now,
+		maxTree: MaxTreeFiles,
+
+		manifests: manifests{max: maxManifests},
 	}
 	for _, m := range opt.Modules {
 		if m.Name == "" || c.modules[m.Name] {

@@ -18,8 +18,9 @@ import (
 // since: the job that named it is to be compiled again.
 var ErrUnknownContent = errors.New("no file with this content is known any more")
 
-// maxContent bounds the files whose hashes are remembered. At the bound all are forgotten, and hashed anew when next named.
-const maxContent = 16384
+// maxContent bounds the files whose hashes are remembered, some 500 bytes each. At the bound all are forgotten, and hashed anew when next
+// named. It holds a few of the largest trees.
+const maxContent = 4 * MaxTreeFiles
 
 // contentCache remembers what files hold, so that an unchanged file is hashed once.
 type contentCache struct {
@@ -108,6 +109,9 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 // once more where that does not tell; who reads it checks the hash all the same, since a file may change while it is read. The
 // error is ErrUnknownContent when the content cannot be had as it was.
 func (c *Compiler) Open(hash string) (io.ReadSeekCloser, int64, error) {
+	if f, size, ok := c.manifests.open(hash); ok {
+		return f, size, nil
+	}
 	c.content.mu.Lock()
 	k, ok := c.content.byHash[hash]
 	e := c.content.byFile[k]

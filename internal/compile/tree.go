@@ -13,14 +13,16 @@ import (
 	"brine/internal/config"
 	"brine/internal/event"
 	"brine/internal/job"
+	"brine/internal/manifest"
 	"brine/states"
 )
 
-// Bounds of the folders that one state takes from the file roots: all of it travels within the low state, as contents and arguments.
+// Bounds of the folders that one state takes from the file roots.
 const (
-	MaxTreeFiles = 1000
-	MaxTreeDirs  = 1000
-	maxTreeDepth = 64 // folders below each other; a symlink into a folder above ends there, too
+	MaxTreeFiles = manifest.MaxFiles
+	MaxTreeDirs  = manifest.MaxDirs
+	maxTreeDepth = 64  // folders below each other; a symlink into a folder above ends there, too
+	maxInline    = 256 // files and folders that travel within the low state; of more it names a manifest
 )
 
 // trees fills in what is in the folders that the state takes from the file roots.
@@ -43,6 +45,14 @@ func (r *run) trees(d *decl, st states.State) (content []job.Content, faults con
 			faults = append(faults, at.Fault("source %q: %s", tree.URL, err))
 		case !found:
 			faults = append(faults, at.Fault("source %q: there is no such folder in the file roots", tree.URL).WithHint(r.roots.nearest(rel)))
+		}
+		if len(tree.Files)+len(tree.Dirs) > maxInline {
+			listed, err := r.c.manifests.put(tree)
+			if err != nil {
+				faults = append(faults, at.Fault("source %q: %s", tree.URL, err))
+			}
+			content = append(content, listed)
+			tree.Manifest, tree.Files, tree.Dirs = listed.Hash, nil, nil
 		}
 		for _, f := range tree.Files {
 			content = append(content, job.Content{Hash: f.Hash, Size: f.Size})
@@ -140,8 +150,8 @@ func (l *lister) entry(rel string, depth int) error {
 		return nil
 	case !fi.Mode().IsRegular():
 		return fmt.Errorf("%q is no regular file", name)
-	case len(l.tree.Files) >= MaxTreeFiles:
-		return fmt.Errorf("it holds more than %d files; give them to several states, or bring them as an archive", MaxTreeFiles)
+	case len(l.tree.Files) >= l.c.maxTree:
+		return fmt.Errorf("it holds more than %d files; give them to several states, or bring them as an archive", l.c.maxTree)
 	}
 	c, err := l.c.content.hash(l.run, path.Join(l.root, rel))
 	if err != nil {

@@ -2,6 +2,8 @@ package compile
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"brine/internal/manifest"
 	"brine/states"
 	"brine/states/file"
 )
@@ -115,22 +118,78 @@ func TestTreeFaults(t *testing.T) {
 		{"a link to nowhere", "brine://site", func(dir string) error { return os.Symlink("nowhere", dir+"/site/link") }, "leads nowhere"},
 		{"a loop", "brine://site", func(dir string) error { return os.Symlink(".", dir+"/site/link") }, "too many levels of symbolic links"},
 		{"too many", "brine://site", func(dir string) error {
-			for i := range MaxTreeFiles + 1 {
+			for i := range fewTreeFiles + 1 {
 				if err := os.WriteFile(fmt.Sprintf("%s/site/%d", dir, i), nil, 0o644); err != nil {
 					return err
 				}
 			}
 			return nil
-		}, "more than 1000 files"},
+		}, "more than 50 files"},
 	} {
 		dir := tree(t, map[string]string{"site/f": "x", "s.sls": "/srv/site:\n  file.recurse:\n    - source: " + c.source + "\n"})
 		if c.make != nil {
 			must(t, c.make(dir))
 		}
-		_, err := fileCompiler(t, dir).Compile(context.Background(), "web1", nil, []string{"s"})
+		compiler := fileCompiler(t, dir)
+		compiler.maxTree = fewTreeFiles
+		_, err := compiler.Compile(context.Background(), "web1", nil, []string{"s"})
 		if text := fmt.Sprint(err); !strings.Contains(text, "s.sls:3:15: state \"/srv/site\": source ") || !strings.Contains(text, c.want) {
 			t.Errorf("%s: %v; want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// fewTreeFiles stands for MaxTreeFiles.
+const fewTreeFiles = 50
+
+// A large tree is named by the hash of a manifest, which is served, and whose contents are known to be named by it.
+func TestLargeTreesGoByManifest(t *testing.T) {
+	files := map[string]string{"s.sls": "/srv/site:\n  file.recurse:\n    - source: brine://site\n", "other": "not in the tree"}
+	for i := range maxInline + 1 {
+		files[fmt.Sprintf("site/d%d/f%d", i%7, i)] = fmt.Sprint("text ", i)
+	}
+	dir := tree(t, files)
+	c := fileCompiler(t, dir)
+	low, err := c.Compile(context.Background(), "web1", nil, []string{"s"})
+	must(t, err)
+	if l := low.States[0]; len(l.Content) != 1 || len(l.Args) > 1000 {
+		t.Fatalf("%d contents, %d bytes of arguments", len(l.Content), len(l.Args))
+	}
+	f, size, err := c.Open(low.States[0].Content[0].Hash)
+	must(t, err)
+	var got states.Tree
+	must(t, manifest.Decode(f, &got))
+	if len(got.Files) != maxInline+1 || len(got.Dirs) != 7 || size != low.States[0].Content[0].Size {
+		t.Errorf("%d files, %d folders, %d bytes", len(got.Files), len(got.Dirs), size)
+	}
+	sets := c.Named(low)
+	if len(sets) != 1 {
+		t.Fatalf("%d sets", len(sets))
+	}
+	for _, f := range got.Files {
+		if text, err := read(t, c, f.Hash); !sets[0].Has(f.Hash) || err != nil || !strings.HasPrefix(text, "text ") {
+			t.Errorf("%s: %q, %v", f.Path, text, err)
+		}
+	}
+	if sum := sha256.Sum256([]byte(files["other"])); sets[0].Has(hex.EncodeToString(sum[:])) || sets[0].Has("") {
+		t.Error("it names what is not in the tree")
+	}
+	if again, err := c.Compile(context.Background(), "web2", nil, []string{"s"}); err != nil || again.Hash != low.Hash || len(c.manifests.kept) != 1 {
+		t.Errorf("compiled again it is another: %v", err)
+	}
+}
+
+// What is remembered of manifests is bounded: the one that was compiled longest ago goes.
+func TestManifestsAreBounded(t *testing.T) {
+	m := manifests{max: 1000}
+	var hashes []string
+	for i := range 30 {
+		c, err := m.put(&states.Tree{Dirs: []string{fmt.Sprint(i, strings.Repeat("x", 100))}})
+		must(t, err)
+		hashes = append(hashes, c.Hash)
+	}
+	if m.bytes > m.max || len(m.kept) < 5 || m.get(hashes[0]) != nil || m.get(hashes[29]) == nil {
+		t.Errorf("%d bytes in %d", m.bytes, len(m.kept))
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"brine/internal/job"
 )
 
@@ -116,16 +118,49 @@ func (c *Cache) Pin(hashes []string) {
 	}
 }
 
-// Fetch returns when the content is in the cache.
-func (c *Cache) Fetch(ctx context.Context, want job.Content) error {
+// Fetch returns when all of the content is in the cache, and on disk.
+func (c *Cache) Fetch(ctx context.Context, list ...job.Content) error {
+	came := false
+	for _, want := range list {
+		got, err := c.fetchOne(ctx, want, len(list) == 1)
+		if err != nil {
+			return fmt.Errorf("content %s: %w", want.Hash, err)
+		}
+		came = came || got
+	}
+	if !came || len(list) == 1 {
+		return nil
+	}
+	return c.sync()
+}
+
+// sync makes many files last at once, which is much cheaper than one by one.
+func (c *Cache) sync() error {
+	d, err := os.Open(c.dir)
+	if err != nil {
+		return fmt.Errorf("content cache: %w", err)
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("content cache: %w", err)
+	}
+	return nil
+}
+
+// fetchOne reports whether it had to get the content. Without sync a power loss may undo it.
+func (c *Cache) fetchOne(ctx context.Context, want job.Content, sync bool) (got bool, err error) {
+	if c.has(want) {
+		return false, nil
+	}
+	return true, c.fetchMissing(ctx, want, sync)
+}
+
+func (c *Cache) fetchMissing(ctx context.Context, want job.Content, sync bool) error {
 	if !isHash(want.Hash) {
 		return fmt.Errorf("%q is no SHA-256 in lower-case hex", want.Hash)
 	}
 	if want.Size < 0 {
 		return fmt.Errorf("its size is given as %d bytes", want.Size)
-	}
-	if c.has(want) {
-		return nil
 	}
 	select {
 	case c.fetch <- struct{}{}:
@@ -142,7 +177,7 @@ func (c *Cache) Fetch(ctx context.Context, want job.Content) error {
 	if err := c.makeRoom(want); err != nil {
 		return err
 	}
-	return c.download(ctx, want)
+	return c.download(ctx, want, sync)
 }
 
 // has reports whether the content is here with the right size, and marks it as used. A wrong size is damage: it goes.
@@ -150,7 +185,7 @@ func (c *Cache) has(want job.Content) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[want.Hash]
-	if !ok {
+	if !ok || !isHash(want.Hash) || want.Size < 0 {
 		return false
 	}
 	info, err := os.Lstat(c.path(want.Hash))
@@ -172,6 +207,9 @@ func (c *Cache) makeRoom(want job.Content) error {
 	defer c.mu.Unlock()
 	part := want.Hash + partSuffix
 	need := want.Size - c.entries[part].size
+	if c.bytes+need <= c.opt.MaxBytes {
+		return nil
+	}
 	names := slices.SortedFunc(maps.Keys(c.entries), func(a, b string) int {
 		return cmp.Or(c.entries[a].used.Compare(c.entries[b].used), cmp.Compare(a, b))
 	})

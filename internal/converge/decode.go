@@ -17,3 +17,13 @@ func (r *Runner) Watches(low job.Low) ([]states.Watch, error) {
 	}
 	return nil, nil
 }
+
+// Named gives the contents that a state of a low state needs beside those it carries: what its manifests name. They must be here.
+func (r *Runner) Named(low job.Low) ([]job.Content, error) {
+	a := &attempt{run: &run{Runner: r}, low: low}
+	var err error
+	if a.state, err = a.decode(); err != nil {
+		return nil, err
+	}
+	return a.list()
+}

@@ -17,7 +17,7 @@ import (
 
 // download fetches what is missing of a content into HASH.part, verifies the whole, and gives it its name. On an
 // error of the connection the part stays, for the next try to go on.
-func (c *Cache) download(ctx context.Context, want job.Content) error {
+func (c *Cache) download(ctx context.Context, want job.Content, sync bool) error {
 	part := want.Hash + partSuffix
 	f, err := os.OpenFile(c.path(part), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -46,8 +46,10 @@ func (c *Cache) download(ctx context.Context, want job.Content) error {
 		have = 0
 		return errors.Join(fmt.Errorf("%w: what came has the hash %s", ErrDamaged, got), restart(f, sum))
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := os.Rename(c.path(part), c.path(want.Hash)); err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"brine/beacons"
 )
 
-// DefaultExpectations is how many paths are remembered unless said otherwise.
-const DefaultExpectations = 16384
+// DefaultExpectations is how many paths are remembered unless said otherwise, some 400 bytes each: more than the largest tree has.
+const DefaultExpectations = 1 << 17
 
 // Expectations remember what Brine itself made of paths, so that a beacon can tell its own writes from a drift. An entry is
 // made before the write. It stands for Brine's own doing until its event is on disk (Told), and says which state covers the path until the next

@@ -24,8 +24,8 @@ const MaxStates = 16384
 
 // Fetcher has the content that states name by hash.
 type Fetcher interface {
-	// Fetch returns when the content is here and verified.
-	Fetch(ctx context.Context, c job.Content) error
+	// Fetch returns when all of the content is here and verified.
+	Fetch(ctx context.Context, list ...job.Content) error
 	// Open reads content that Fetch has got. Damage found meanwhile is an error at the end of reading that wraps ErrDamaged.
 	Open(hash string) (io.ReadCloser, error)
 }

@@ -22,8 +22,9 @@ type attempt struct {
 	state   states.State
 	res     *job.StateResult
 	ctx     context.Context
-	written []announced // by Apply
-	notes   []string    // added to the comment
+	written []announced     // by Apply
+	notes   []string        // added to the comment
+	named   map[string]bool // hashes that the state's manifests name
 }
 
 // announced is what Apply said it would make of a path.
@@ -126,15 +127,20 @@ func sameName(s states.State, name string) error {
 }
 
 func (a *attempt) fetch(ctx context.Context) error {
-	for _, c := range a.low.Content {
-		if a.Content == nil {
-			return fmt.Errorf("content %s: there is nowhere to get it from", c.Hash)
-		}
-		if err := a.Content.Fetch(ctx, c); err != nil {
-			return fmt.Errorf("content %s: %w", c.Hash, err)
-		}
+	if a.Content == nil && len(a.low.Content) > 0 {
+		return fmt.Errorf("content %s: there is nowhere to get it from", a.low.Content[0].Hash)
 	}
-	return nil
+	if a.Content == nil {
+		return nil
+	}
+	if err := a.Content.Fetch(ctx, a.low.Content...); err != nil {
+		return err
+	}
+	named, err := a.list()
+	if err != nil {
+		return err
+	}
+	return a.Content.Fetch(ctx, named...)
 }
 
 // env is what the state may use.
@@ -159,6 +165,9 @@ func (a *attempt) open(hash string) (io.ReadCloser, error) {
 		if c.Hash == hash {
 			return a.Content.Open(hash)
 		}
+	}
+	if a.named[hash] {
+		return a.Content.Open(hash)
 	}
 	return nil, fmt.Errorf("content %s was not announced with the state", hash)
 }

@@ -109,11 +109,27 @@ func (a *attempt) succeed(changes states.Changes) {
 	}
 }
 
-// brief is the changes in one line.
+// Bounds of what a comment says of changes.
+const (
+	maxBrief     = 8
+	maxBriefText = 160 // bytes of a value
+)
+
+// brief is the first changes in one line.
 func brief(changes states.Changes) string {
 	var parts []string
-	for _, c := range changes {
-		parts = append(parts, fmt.Sprintf("%s is %q instead of %q", c.What, c.From, c.To))
+	for _, c := range changes[:min(len(changes), maxBrief)] {
+		parts = append(parts, fmt.Sprintf("%s is %s instead of %s", c.What, short(c.From), short(c.To)))
+	}
+	if more := len(changes) - maxBrief; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d further differences", more))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func short(s string) string {
+	if len(s) > maxBriefText {
+		return fmt.Sprintf("%q...", s[:maxBriefText])
+	}
+	return fmt.Sprintf("%q", s)
 }

@@ -89,7 +89,7 @@ func (m *Master) compile(ctx context.Context, c Compile) {
 	low, err := m.compiler.Compile(ctx, c.Job.Target, c.Grains, c.Job.Args.SLS)
 	done := Compiled{JID: c.Job.JID, Target: c.Job.Target, Err: err}
 	if err == nil {
-		done.Low = &low
+		done.Low, done.Named = &low, m.compiler.Named(low)
 	}
 	_ = m.input(ctx, done) // or the master is stopping
 }

@@ -18,6 +18,7 @@ const (
 	maxWaitingJobs  = 1024 // jobs waiting for one minion; a further decision is told as dead at once
 	maxIncarnations = 16   // incarnations of one minion whose high-water mark is kept; the least recent goes
 	maxContent      = 4096 // hashes a session may ask for; the oldest go
+	maxNamed        = 64   // manifests whose contents a session may ask for; the oldest go
 	maxFired        = 8192 // events fired by rules in one step; a further one is told as the rule's failure
 	maxHoleEvents   = 16   // rejection events for one batch
 
@@ -114,7 +115,8 @@ type session struct {
 	inc     event.Incarnation
 	next    uint64 // the sequence expected
 	content map[string]bool
-	order   []string // of content, oldest first
+	order   []string       // of content, oldest first
+	named   []*job.HashSet // contents that manifests name, oldest first
 }
 
 // NewCore makes a core that goes on where the log ends.

@@ -29,7 +29,8 @@ type openJob struct {
 	stage    stage
 	sendings int // to the current session
 	low      *job.LowState
-	result   *job.Result // the last one
+	named    []*job.HashSet // with low: what its manifests name
+	result   *job.Result    // the last one
 
 	interrupted bool   // it was running when the master ended
 	by          string // who cancelled it
@@ -164,7 +165,7 @@ func (c *Core) compiled(in Compiled) {
 	case m.session == nil || c.heldJob(j):
 		j.stage = ready
 	default:
-		j.low = in.Low
+		j.low, j.named = in.Low, in.Named
 		if _, err := wire.Encode(j.message(c.now)); err != nil { // or it would end every session it is sent in
 			c.bury(j, "compile: "+err.Error())
 			break
@@ -187,6 +188,7 @@ func (c *Core) hand(m *minion, j *openJob) {
 				s.allow(content.Hash)
 			}
 		}
+		s.allowNamed(j.named)
 	}
 	j.sendings++
 	c.timers.add(c.now.Add(takenTimeout), timer{kind: timerTaken, conn: s.conn, job: j, sent: j.sendings})
@@ -221,10 +223,25 @@ func (s *session) allow(hash string) {
 	}
 }
 
+// allowNamed lets the session ask for what manifests name that it was handed.
+func (s *session) allowNamed(sets []*job.HashSet) {
+	for _, set := range sets {
+		s.named = slices.DeleteFunc(s.named, func(o *job.HashSet) bool { return o.Manifest == set.Manifest })
+		if s.named = append(s.named, set); len(s.named) > maxNamed {
+			s.named = slices.Delete(s.named, 0, 1)
+		}
+	}
+}
+
+// mayGet reports whether a job of this session names a content, by itself or by a manifest.
+func (s *session) mayGet(hash string) bool {
+	return s.content[hash] || slices.ContainsFunc(s.named, func(set *job.HashSet) bool { return set.Has(hash) })
+}
+
 func (c *Core) taken(s *session, t *wire.Taken) {
 	if j := c.jobs[jobKey{t.JID, s.id}]; j != nil && j.stage == sent {
 		j.sendings = 0 // the timer of the last sending no longer holds
-		j.low = nil
+		j.low, j.named = nil, nil
 	}
 }
 

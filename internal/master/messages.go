@@ -78,6 +78,7 @@ type (
 	Compiled struct {
 		JID, Target string
 		Low         *job.LowState
+		Named       []*job.HashSet // by the manifests in Low
 		Err         error
 	}
 	// Executed answers Execute.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ func (m *Minion) openRunner(modules []states.Module) error {
 		m.log.Error("what was applied last is lost: nothing is enforced until states are applied again", "error", err)
 		m.applied = job.LowState{}
 	}
-	m.cache.Pin(hashes(&m.applied))
+	m.cache.Pin(m.needs(&m.applied))
 	m.enforcer.set(m.applied)
 	return nil
 }
@@ -174,7 +175,7 @@ func (m *Minion) tell(ctx context.Context, jid string, attempt int, o outcome, a
 	}
 	if applied != nil {
 		m.applied = *applied
-		m.cache.Pin(hashes(applied))
+		m.cache.Pin(m.needs(applied))
 		for _, l := range m.enforcer.set(*applied) {
 			m.enforcer.release(ctx, l)
 		}
@@ -203,10 +204,15 @@ func (m *Minion) recall(ctx context.Context, j *wire.Job) error {
 // reserveTx may use what the outbox keeps back for results.
 func reserveTx(e wire.Event) outbox.Tx { return outbox.Tx{Events: []wire.Event{e}, Reserve: true} }
 
-func hashes(low *job.LowState) []string {
+// needs is the content that a low state is brought about with.
+func (m *Minion) needs(low *job.LowState) []string {
 	var list []string
 	for _, l := range low.States {
-		for _, c := range l.Content {
+		named, err := m.runner.Named(l)
+		if err != nil {
+			m.log.Debug("what a state needs is not all known", "state", l.Key(), "error", err) // it is fetched when it is run
+		}
+		for _, c := range slices.Concat(l.Content, named) {
 			list = append(list, c.Hash)
 		}
 	}

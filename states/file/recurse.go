@@ -169,6 +169,9 @@ func (r *Recurse) all() []states.State {
 
 // Check compares every folder and file of the tree, then looks for what should not be there.
 func (r *Recurse) Check(ctx context.Context, env states.Env) (states.Changes, error) {
+	if r.Source.Manifest != "" && !r.Source.Listed {
+		return nil, errors.New("source: the list of its files has not been fetched")
+	}
 	r.parts, r.doomed, r.batch = nil, doomed{}, newBatch()
 	var rep report
 	for _, s := range r.all() {
