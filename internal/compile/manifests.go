@@ -20,7 +20,7 @@ const maxManifests = 128 << 20
 
 // manifests remembers those that were compiled, by hash.
 type manifests struct {
-	max   int // bytes
+	max int // bytes
 
 	mu    sync.Mutex
 	kept  []*kept // that was compiled longest ago first

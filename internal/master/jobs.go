@@ -62,7 +62,7 @@ func (q *queue) unsend() {
 		if j.stage == sent {
 			j.stage = ready
 		}
-		j.sendings, j.low = 0, nil
+		j.sendings, j.low, j.named = 0, nil, nil
 	}
 }
 
@@ -294,7 +294,7 @@ func (c *Core) close(j *openJob, kind string) {
 	c.leave(j)
 	c.queueOf(&j.Job).remove(j)
 	delete(c.jobs, jobKey{j.JID, j.Target})
-	j.stage, j.low = closed, nil
+	j.stage, j.low, j.named = closed, nil, nil
 	if j.Target == event.Master {
 		c.exec.tidy(j.Rule)
 	}
