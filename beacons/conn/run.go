@@ -24,6 +24,7 @@ type beacon struct {
 	env      beacons.Env
 	watches  []*matcher
 	tracker  *tracker
+	last     look // its lists are used again
 	limits   *beacons.Limits
 	speeds   map[string]*speeds
 	diag     *linux.SockDiag
@@ -130,7 +131,7 @@ func (b *beacon) hear(ended []linux.Socket, lost bool) {
 
 // look asks the kernel and tells what has changed.
 func (b *beacon) look(ctx context.Context, fire beacons.Fire, now time.Time) error {
-	l := look{now: now, told: b.heard != nil}
+	l := look{now: now, told: b.heard != nil, conns: b.last.conns[:0], listeners: b.last.listeners[:0]}
 	var lost int
 	select {
 	case h := <-b.heard: // what ended before the question; nil blocks for ever
@@ -141,6 +142,7 @@ func (b *beacon) look(ctx context.Context, fire beacons.Fire, now time.Time) err
 	if err != nil {
 		return err
 	}
+	b.last = l
 	opened, ended := b.tracker.step(l)
 	if b.tracker.looks == 1 {
 		b.name(slices.Collect(maps.Values(b.tracker.open)))
