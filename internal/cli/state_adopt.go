@@ -37,7 +37,7 @@ func newStateAdopt(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "adopt TARGET PATH|STATE", Short: "Take a drifted file over into the source it came from", Args: exactly(2, "the target, or the path or state"),
 		Long: `Show how a file on a minion differs from its source, as a change to the source. What is shown is what stands on the minion's disk; where
-Brine has corrected that already, what it pushed aside last. --hash chooses another content that is kept ("brine state undo TARGET --list").
+Brine has corrected that already, what it pushed aside last. --hash chooses another content that is kept ("brine state undo TARGET --kept").
 
 With --write the change is made to the source in the file roots, on this host and with your own rights; it asks first, unless --yes. Apply
 the state then, so that minions have it. Contents that are written in an SLS are not edited: it says where they stand.

@@ -32,10 +32,10 @@ folder that only it can read.
   nothing      all that the last run pushed aside
 
 What is overwritten by that is kept in turn: an undo can be undone. An enforced state is then left as it is until it is applied again with
-"brine state apply", and is listed by "brine state drift" as undone; where the undo makes it right, it is enforced as before. --list
+"brine state apply", and is listed by "brine state drift" as undone; where the undo makes it right, it is enforced as before. --kept
 shows what is kept.
 Exit code 1 if something could not be put back, or nothing is kept; 3 if somebody has not answered.`,
-		Example: `  brine state undo web1 --list
+		Example: `  brine state undo web1 --kept
   brine state undo web1 /etc/motd --test
   brine state undo web1 /etc/motd
   brine state undo 'web*' --job g2tsmuom4pkhxexd`,
@@ -47,7 +47,7 @@ Exit code 1 if something could not be put back, or nothing is kept; 3 if somebod
 			fun := job.StateUndo
 			if list {
 				if test {
-					return usagef("", "--list changes nothing: --test has no meaning with it")
+					return usagef("", "--kept changes nothing: --test has no meaning with it")
 				}
 				fun = job.StateKept
 			}
@@ -71,7 +71,7 @@ Exit code 1 if something could not be put back, or nothing is kept; 3 if somebod
 	}
 	addTgtType(cmd, &tgtType)
 	flags := cmd.Flags()
-	flags.BoolVar(&list, "list", false, "list what is kept, the newest first, and change nothing")
+	flags.BoolVar(&list, "kept", false, "list what is kept, the newest first, and change nothing")
 	flags.StringVar(&ask.JID, "job", "", "only what the job with this `jid` pushed aside")
 	flags.StringVar(&ask.Hash, "hash", "", "only the content with this `hash`")
 	flags.BoolVar(&test, "test", false, "say what would change, and change nothing")
@@ -83,7 +83,7 @@ Exit code 1 if something could not be put back, or nothing is kept; 3 if somebod
 // checkHash says what is wrong with --hash; empty is none.
 func checkHash(hash string) error {
 	if hash != "" && (len(hash) < job.MinHash || strings.Trim(hash, "0123456789abcdef") != "") {
-		return usagef("`brine state undo TARGET --list` shows the hashes", "--hash %q: want at least %d letters of a SHA-256", hash, job.MinHash)
+		return usagef("`brine state undo TARGET --kept` shows the hashes", "--hash %q: want at least %d letters of a SHA-256", hash, job.MinHash)
 	}
 	return nil
 }
