@@ -37,6 +37,7 @@ func newRoot(a *app) *cobra.Command {
 		newState(a),
 		newJob(a),
 		newReactor(a),
+		newCmd(a),
 		newDemo(a),
 		newVersion(a),
 	)

@@ -144,6 +144,9 @@ func (h *here) minion(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	text := "id: " + id + "\nmaster: tcp://" + h.addr + "\ndata_dir: " + filepath.Join(h.dir, "d-"+id) + "\nsocket: " + filepath.Join(h.dir, id+"-minion.sock") +
 		"\nroot: " + filepath.Join(h.dir, "root-"+id) + "\nbeacons:\n  file: {paths: {/etc/motd: {}}}\n"
+	if len(args) > 1 && args[1] == "allows" { // commands: the patterns that follow
+		text += "allow:\n  functions: [state.*, test.*, cmd.run]\n  commands: ['" + strings.Join(args[2:], "', '") + "']\n"
+	}
 	if waits {
 		text += "trust_on_first_use: true\n"
 	} else {

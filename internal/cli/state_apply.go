@@ -55,8 +55,8 @@ type applied struct {
 
 // tally counts how it went.
 type tally struct {
-	changed, same, failed, queued, running int
-	test                                   bool
+	changed, same, done, failed, queued, running int
+	test                                         bool
 }
 
 // await shows what comes of a job, as it comes.
@@ -116,6 +116,8 @@ func (t *tally) add(ans answer) {
 	case ans.Result.Changed():
 		t.changed++
 		t.test = t.test || ans.Result.Test
+	case ans.Result.Fun == job.CmdRun:
+		t.done++
 	default:
 		t.same++
 	}
@@ -135,10 +137,11 @@ func (t *tally) text(jid string) string {
 	}
 	part(t.changed, changed)
 	part(t.same, "as wanted")
+	part(t.done, "done")
 	part(t.failed, "failed")
 	part(t.running, "not answered")
 	part(t.queued, "queued")
-	all := t.changed + t.same + t.failed + t.running + t.queued
+	all := t.changed + t.same + t.done + t.failed + t.running + t.queued
 	return fmt.Sprintf("%s: %s   (job %s)", plural(all, "minion"), strings.Join(parts, ", "), jid)
 }
 

@@ -39,6 +39,9 @@ func (a *app) showApplied(ap applied) error {
 		a.showState(p, s, r.Test)
 	}
 	a.showUndone(p, *r)
+	if r.Fun == job.CmdRun {
+		a.showRan(p, *r)
+	}
 	_, err := fmt.Fprintln(a.out)
 	return err
 }

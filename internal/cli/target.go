@@ -22,11 +22,11 @@ func addTgtType(cmd *cobra.Command, into *string) {
 		kind        target.Kind
 		usage       string
 	}{
-		{"pcre", "E", target.PCRE, "TARGET is a regular expression that ids begin with: 'web[0-9]+$'"},
-		{"list", "L", target.List, "TARGET is ids with commas: web1,db1"},
-		{"grain", "G", target.Grain, "TARGET is a grain and a glob of its value: os:Debian"},
-		{"grain-pcre", "P", target.GrainPCRE, "TARGET is a grain and a regular expression: 'os:(Debian|Ubuntu)'"},
-		{"compound", "C", target.Compound, "TARGET joins any of them: 'G@os:Debian and web* and not L@web1,web2'"},
+		{"tgt-pcre", "E", target.PCRE, "TARGET is a regular expression that ids begin with: 'web[0-9]+$'"},
+		{"tgt-list", "L", target.List, "TARGET is ids with commas: web1,db1"},
+		{"tgt-grain", "G", target.Grain, "TARGET is a grain and a glob of its value: os:Debian"},
+		{"tgt-grain-pcre", "P", target.GrainPCRE, "TARGET is a grain and a regular expression: 'os:(Debian|Ubuntu)'"},
+		{"tgt-compound", "C", target.Compound, "TARGET joins any of them: 'G@os:Debian and web* and not L@web1,web2'"},
 	} {
 		flags.VarPF(kindFlag{into, f.kind}, f.name, f.short, f.usage).NoOptDefVal = "true"
 		names = append(names, f.name)

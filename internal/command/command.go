@@ -27,7 +27,9 @@ const (
 // Command is what to run: an argument vector, never a shell's line.
 type Command struct {
 	Argv    []string
-	Env     map[string]string // beside PATH, HOME, LANG and TZ of the master
+	Env     map[string]string // beside PATH, HOME, LANG and TZ of the daemon
+	Dir     string            // where to run; empty: where the daemon runs
+	User    string            // whom to run as; empty: ourselves
 	Stdin   []byte
 	Timeout time.Duration // 0 is DefaultTimeout
 	JID     string        // BRINE_JOB_ID, so that the command can tell a repetition
@@ -43,6 +45,11 @@ func Run(ctx context.Context, c Command) (r job.Result) {
 		r.Error = "no command"
 		return r
 	}
+	who, home, err := credential(c.User)
+	if err != nil {
+		r.Error = err.Error()
+		return r
+	}
 	timeout := min(c.Timeout, MaxTimeout)
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -51,11 +58,12 @@ func Run(ctx context.Context, c Command) (r job.Result) {
 	defer cancel()
 	var stdout, stderr output
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.environment(), bytes.NewReader(c.Stdin), &stdout, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.environment(home), bytes.NewReader(c.Stdin), &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: who}
+	cmd.Dir = c.Dir
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = killWait
-	err := cmd.Run()
+	err = cmd.Run()
 	if cmd.Process != nil && ctx.Err() != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what of the group ignored SIGTERM; ESRCH when nothing did
 	}
@@ -74,10 +82,12 @@ func Run(ctx context.Context, c Command) (r job.Result) {
 	return r
 }
 
-func (c Command) environment() []string {
+func (c Command) environment(home string) []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "LANG", "TZ"} {
-		if v, ok := os.LookupEnv(name); ok {
+		if v, ok := os.LookupEnv(name); name == "HOME" && home != "" {
+			env = append(env, "HOME="+home)
+		} else if ok {
 			env = append(env, name+"="+v)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // order and the last pattern that matches decides; one that begins with '!' forbids. What no pattern matches is forbidden.
 type Allow struct {
 	Functions []string `yaml:"functions" json:"functions"` // of jobs: state.*, test.ping
+	Commands  []string `yaml:"commands" json:"commands"`   // of cmd.run, where functions allow that: /usr/bin/systemctl restart *
 	States    []string `yaml:"states" json:"states"`       // module.function of states: file.*, '!cmd.*'
 	Paths     []string `yaml:"paths" json:"paths"`         // of states whose name is a path: '**' crosses slashes, '*' does not
 }
@@ -22,6 +23,7 @@ type Allow struct {
 func DefaultAllow() Allow {
 	return Allow{
 		Functions: []string{"state.*", "test.*", "beacon.*"},
+		Commands:  []string{anyCommand},
 		States:    []string{"*", "!cmd.*"},
 		Paths:     []string{"/**"},
 	}
@@ -39,7 +41,7 @@ func (a Allow) Validate() error {
 		name     string
 		patterns []string
 		check    func(string) error
-	}{{"functions", a.Functions, checkName}, {"states", a.States, checkName}, {"paths", a.Paths, checkPathPattern}} {
+	}{{"functions", a.Functions, checkName}, {"commands", a.Commands, checkCommand}, {"states", a.States, checkName}, {"paths", a.Paths, checkPathPattern}} {
 		if len(l.patterns) > maxAllow {
 			return fmt.Errorf("allow: %s has %d patterns; at most %d", l.name, len(l.patterns), maxAllow)
 		}

@@ -21,6 +21,7 @@ const (
 	StateFetch = "state.fetch" // give the content of one file to the operator who asks
 	TestPing   = "test.ping"   // answer
 	BeaconList = "beacon.list" // say which beacons run, and how they are
+	CmdRun     = "cmd.run"     // run a command
 )
 
 // Actions that the master itself carries out.

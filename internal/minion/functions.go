@@ -26,6 +26,7 @@ func (m *Minion) functionTable() map[string]function {
 		job.StateKept:  {run: m.stateKept},
 		job.BeaconList: {run: m.beaconList},
 		job.StateFetch: {run: m.stateFetch},
+		job.CmdRun:     {run: m.cmdRun},
 		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
 	}
 }

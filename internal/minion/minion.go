@@ -65,6 +65,7 @@ type Minion struct {
 	chunks chunks
 
 	functions map[string]function
+	commands  chan struct{} // a token for each command that runs
 	settings  map[string]setting
 
 	enforcer *enforcer
@@ -117,6 +118,7 @@ func (m *Minion) Run(ctx context.Context) error {
 		return fmt.Errorf("grains: %w", err)
 	}
 	known := make(map[string]bool, len(m.functions))
+	m.commands = make(chan struct{}, maxCommands)
 	for name, f := range m.functions {
 		known[name] = f.exclusive
 	}

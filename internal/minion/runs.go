@@ -55,10 +55,17 @@ func (m *Minion) openRunner(modules []states.Module) error {
 
 // permit is the one place that decides whether this minion does what it is asked.
 func (m *Minion) permit(j *wire.Job) error {
-	if err := m.cfg.Allow.Permits(j.Fun); err != nil || j.Low == nil {
-		return err
+	err := m.cfg.Allow.Permits(j.Fun)
+	switch {
+	case err != nil:
+	case j.Low != nil:
+		err = m.cfg.Allow.PermitsLow(*j.Low)
+	case j.Fun == job.CmdRun:
+		if c, bad := commandOf(j); bad == nil {
+			err = m.cfg.Allow.PermitsCommand(c)
+		} // else the run says what is wrong
 	}
-	return m.cfg.Allow.PermitsLow(*j.Low)
+	return err
 }
 
 // run carries out one job and makes its result durable, as an event.

@@ -7,6 +7,7 @@ import (
 	"brine/internal/action/exec"
 	"brine/internal/action/notify"
 	"brine/internal/action/post"
+	"brine/internal/action/run"
 )
 
 // List returns every action's module, by name.
@@ -15,5 +16,6 @@ func List() []action.Module {
 		exec.Module(),
 		post.Module(),
 		notify.Module(),
+		run.Module(),
 	}
 }
