@@ -183,7 +183,7 @@ func TestRulePageIsComplete(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| ").FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(known, m[1]) && !slices.Contains([]string{"data", "tag", "minion", "by", "grains", "own", "time"}, m[1]) {
+		if !slices.Contains(known, m[1]) && !slices.Contains([]string{"data", "tag", "minion", "by", "events", "grains", "own", "time"}, m[1]) {
 			t.Errorf("docs/reference/rules.md describes %q, which is neither a key nor a variable", m[1])
 		}
 	}
