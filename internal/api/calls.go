@@ -101,6 +101,7 @@ func (c *Client) Submit(ctx context.Context, s Submit) (Submitted, error) {
 // JobQuery says which jobs to list. Its zero value is all of them, oldest first.
 type JobQuery struct {
 	Open    bool
+	Dead    bool   // what rules decided and was given up
 	Target  string // glob
 	Limit   int
 	Reverse bool
@@ -110,7 +111,7 @@ type JobQuery struct {
 func (c *Client) Jobs(ctx context.Context, q JobQuery) ([]job.Job, error) {
 	var jobs []job.Job
 	return jobs, c.get(ctx, "/v1/jobs", values(
-		"open", flag(q.Open), "target", q.Target, "limit", number(uint64(q.Limit)), "reverse", flag(q.Reverse)), &jobs)
+		"open", flag(q.Open), "dead", flag(q.Dead), "target", q.Target, "limit", number(uint64(q.Limit)), "reverse", flag(q.Reverse)), &jobs)
 }
 
 // Job is one job: a record for each target.

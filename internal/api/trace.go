@@ -21,6 +21,7 @@ type Trace struct {
 	Event    event.Event `json:"event"`
 	Verdicts []Verdict   `json:"verdicts,omitempty"`
 	Jobs     []job.Job   `json:"jobs,omitempty"`    // that this event tells of, one for each target
+	Runs     []Run       `json:"runs,omitempty"`    // of rules that it set off, and that are under way
 	Missing  []event.ID  `json:"missing,omitempty"` // causes that the log no longer holds
 	Effects  []*Trace    `json:"effects,omitempty"`
 	Cut      bool        `json:"cut,omitempty"` // more came of it than a trace shows

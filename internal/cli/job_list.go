@@ -14,19 +14,22 @@ import (
 const defaultJobs = 50
 
 func newJobList(a *app) *cobra.Command {
-	var open bool
+	var open, dead bool
 	var tgt string
 	limit := defaultJobs
 	cmd := &cobra.Command{
 		Use: "list", Short: "List jobs, the newest last: one line for each target", Args: exactly(0, ""),
-		Example: "  brine job list --open\n  brine job list --target 'web*' --limit 10",
+		Example: "  brine job list --open\n  brine job list --dead\n  brine job list --target 'web*' --limit 10",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 {
 				return usagef("0 is for as many as there are", "--limit: %d is less than 0", limit)
 			}
+			if open && dead {
+				return usagef("a dead letter waits for nothing", "--open and --dead exclude each other")
+			}
 			c := a.client()
 			defer c.Close()
-			jobs, err := c.Jobs(cmd.Context(), api.JobQuery{Open: open, Target: tgt, Limit: limit, Reverse: true})
+			jobs, err := c.Jobs(cmd.Context(), api.JobQuery{Open: open, Dead: dead, Target: tgt, Limit: limit, Reverse: true})
 			if err != nil {
 				return err
 			}
@@ -43,6 +46,7 @@ func newJobList(a *app) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&open, "open", false, "only jobs that still wait for something")
+	flags.BoolVar(&dead, "dead", false, "only dead letters: what rules decided, and was given up")
 	flags.StringVar(&tgt, "target", "", "only jobs of targets that match this `glob`")
 	flags.IntVar(&limit, "limit", defaultJobs, "at most so many; 0 for as many as there are")
 	_ = cmd.RegisterFlagCompletionFunc("target", a.asked(false, minionIDs)) // fails for an unknown flag only

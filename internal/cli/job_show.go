@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"brine/internal/api"
+	"brine/internal/event"
 	"brine/internal/job"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,9 @@ func newJobShow(a *app) *cobra.Command {
 			defer c.Close()
 			jobs, err := c.Job(cmd.Context(), args[0])
 			if api.IsNotFound(err) {
+				if r, err := c.Run(cmd.Context(), args[0], event.ID{}); err == nil {
+					return a.showRun(r)
+				}
 				return failf("`brine job list` shows the jobs there are", "%v", err)
 			}
 			if err != nil {
@@ -71,6 +75,41 @@ func (a *app) showJob(cmd *cobra.Command, c *api.Client, jobs []job.Job) error {
 			return err
 		}
 	}
+	for _, id := range j.Runs {
+		if r, err := c.Run(cmd.Context(), id, firstCause(j)); err == nil {
+			if err := a.showRun(r); err != nil {
+				return err
+			}
+		}
+	}
 	_, err = fmt.Fprintf(a.out, "why: brine event trace %s\n", j.New)
+	return err
+}
+
+func firstCause(j job.Job) event.ID {
+	if len(j.Causes) == 0 {
+		return event.ID{}
+	}
+	return j.Causes[0]
+}
+
+// showRun prints the steps of a rule, in their order.
+func (a *app) showRun(r api.Run) error {
+	if done, err := a.machine(r); done {
+		return err
+	}
+	p := a.colors()
+	fmt.Fprintf(a.out, "%s  %s\n", p.bold("the steps of rule "+clean(r.Rule)), p.dim(fmt.Sprintf("run %s, %s", r.Run, r.Status)))
+	for _, s := range r.Steps {
+		text := oneLine(stepText(s), maxTraceLine)
+		switch s.Status {
+		case "failed":
+			text = p.red(text)
+		case "skipped", "pending":
+			text = p.dim(text)
+		}
+		fmt.Fprintf(a.out, "  %s\n", text)
+	}
+	_, err := fmt.Fprintf(a.out, "why: brine event trace %s\n", clean(r.Event))
 	return err
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
@@ -56,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"watches": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).watches(ts, args) },
 			"trace":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).trace(ts, args) },
 			"append":  appendFile,
+			"jid":     setJID,
 			"stable":  stableOutput,
 		},
 	})
@@ -251,6 +254,19 @@ func (h *here) trace(ts *testscript.TestScript, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(stable(strings.Join(kept, ""))), 0o600))
+}
+
+// setJID sets JID and ID to the jid, or the run, and the id in the first line of JSON that was printed.
+func setJID(ts *testscript.TestScript, _ bool, _ []string) {
+	var v struct {
+		JID string `json:"jid"`
+		Run string `json:"run"`
+		ID  string `json:"id"`
+	}
+	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	ts.Check(json.Unmarshal([]byte(line), &v))
+	ts.Setenv("JID", cmp.Or(v.JID, v.Run))
+	ts.Setenv("ID", v.ID)
 }
 
 func appendFile(ts *testscript.TestScript, _ bool, args []string) {

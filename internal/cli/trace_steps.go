@@ -61,24 +61,31 @@ func (tr *tracer) steps(t *api.Trace, top bool) *step {
 		s.below = append(s.below, &step{at: e.Received, who: "master", text: fmt.Sprintf("taken in at position %d", e.Pos), kind: stepDim})
 	}
 	jobs := map[string]*step{}
+	runs := runsOf(t)
 	for _, v := range t.Verdicts {
 		vs := tr.verdict(e, v)
+		for _, line := range runLines(runs[v.Run], jobs) {
+			vs.below = append(vs.below, line)
+		}
 		s.below = append(s.below, vs)
 		for _, jid := range v.Jobs {
-			jobs["brine/job/"+jid+"/new"] = vs
+			under(jobs, "brine/job/"+jid+"/new", vs)
 		}
 		for _, id := range v.Fired {
-			jobs[id] = vs
+			under(jobs, id, vs)
 		}
 	}
 	for _, effect := range t.Effects {
 		under := s
-		for _, key := range []string{effect.Event.Tag, effect.Event.ID.String()} {
+		for _, key := range []string{effect.Event.Tag, effect.Event.ID.String(), approvalKey(effect.Event)} {
 			if vs := jobs[key]; vs != nil {
 				under = vs
 			}
 		}
 		es := tr.steps(effect, false)
+		if under.at.IsZero() {
+			under.at = es.at
+		}
 		under.below = append(under.below, es)
 		tr.states(es, under, effect.Event)
 	}
@@ -90,8 +97,10 @@ func (tr *tracer) steps(t *api.Trace, top bool) *step {
 			s.below = append(s.below, line)
 		}
 	}
+	fillTimes(s.below, e.Received)
 	tr.result(s, e)
 	tr.drift(s, e)
+	runResult(s, e)
 	slices.SortStableFunc(s.below, func(a, b *step) int { return a.at.Compare(b.at) })
 	return s
 }

@@ -13,6 +13,7 @@ import (
 // JobQuery says which jobs to read. Its zero value is all of them, oldest first.
 type JobQuery struct {
 	Open    bool   // only those that still wait for something
+	Dead    bool   // only dead letters: what rules decided, and was given up or has expired
 	Target  string // glob; "" is all
 	Limit   int    // at most so many; 0: no limit
 	Reverse bool   // newest first
@@ -42,7 +43,7 @@ func (l *Log) Jobs(q JobQuery) iter.Seq2[job.Job, error] {
 				continue
 			}
 			j, err := l.job(jid, target)
-			if errors.Is(err, ErrNotFound) || err == nil && (q.Open && !j.Status.Open() || !sameTime(p.key, j)) {
+			if errors.Is(err, ErrNotFound) || err == nil && (q.Open && !j.Status.Open() || q.Dead && !j.DeadLetter() || !sameTime(p.key, j)) {
 				continue
 			}
 			if !yield(j, err) {

@@ -77,6 +77,9 @@ type Job struct {
 	Runs     []string   `json:"runs,omitempty"`    // what waits for its end: the ids of runs of rules
 }
 
+// DeadLetter reports whether a rule decided the job and it was given up: an operator has to look at it.
+func (j Job) DeadLetter() bool { return j.Rule != "" && (j.Status == Dead || j.Status == Expired) }
+
 // Retries is how often the job is tried.
 func (j Job) Retries() Retry {
 	if j.Retry != nil {

@@ -1,7 +1,6 @@
 package master
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -43,6 +42,7 @@ type StepStatus string
 
 // The statuses of a step; empty is not begun.
 const (
+	StepPending   StepStatus = "pending" // not begun, as it is told
 	StepRunning   StepStatus = "running"
 	StepWaiting   StepStatus = "waiting" // for an approval
 	StepSucceeded StepStatus = "succeeded"
@@ -57,7 +57,7 @@ type RunStep struct {
 	reactors.Decision
 	Status  StepStatus           `json:"status,omitempty"`
 	Why     string               `json:"why,omitempty"`
-	JID     string               `json:"jid,omitempty"`     // or the id of what is to be approved
+	JID     string               `json:"jid,omitempty"`     // or the id of what is to be approved, or of the event that was fired
 	Targets []string             `json:"targets,omitempty"` // all that it is for
 	Joined  map[string]string    `json:"joined,omitempty"`  // by target: the job that it waits for instead of one of its own
 	Until   *time.Time           `json:"until,omitempty"`   // of an approval
@@ -242,12 +242,12 @@ func (c *Core) saveRun(r *openRun) {
 	c.emit(PutRun{ID: r.ID, Value: b})
 }
 
-// RunEnded is the data of brine/reactor/<rule>/ended.
+// RunEnded is the data of brine/reactor/<rule>/ended, and what the API says of a run under way.
 type RunEnded struct {
 	Run    string        `json:"run"`
 	Rule   string        `json:"rule"`
 	Event  string        `json:"event"`
-	Status string        `json:"status"` // succeeded, failed, stopped, cancelled
+	Status string        `json:"status"` // running, succeeded, failed, stopped, cancelled
 	Why    string        `json:"why,omitempty"`
 	Took   time.Duration `json:"took_ns"`
 	Steps  []StepEnded   `json:"steps"`
@@ -290,17 +290,29 @@ func (c *Core) closeRun(r *openRun, status, why, by string) {
 	if r.out == nil || !r.Updated.IsZero() { // it was stored
 		c.emit(PutRun{ID: r.ID})
 	}
-	ended := RunEnded{Run: r.ID, Rule: r.Rule, Event: r.Event.String(), Status: status, Why: clip(why), Took: c.now.Sub(r.Created)}
+	ended := r.view(status, why, c.now)
+	c.own(ownEvent{tag: "brine/reactor/" + r.Rule + "/ended", by: by, causes: r.Causes, depth: r.Depth + 1, data: ended})
+}
+
+// view is a run as it is told.
+func (r *Run) view(status, why string, now time.Time) RunEnded {
+	ended := RunEnded{Run: r.ID, Rule: r.Rule, Event: r.Event.String(), Status: status, Why: clip(why), Took: now.Sub(r.Created)}
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		e := StepEnded{Step: s.Step, Name: s.Name, Fun: s.Fun, OnFailure: s.OnFailure, Status: cmp.Or(s.Status, StepSkipped), Why: clip(s.Why), JID: s.JID, Targets: len(s.Targets)}
+		e := StepEnded{Step: s.Step, Name: s.Name, Fun: s.Fun, OnFailure: s.OnFailure, Status: s.Status, Why: clip(s.Why), JID: s.JID, Targets: len(s.Targets)}
 		if s.Result != nil {
 			e.Failed = s.Result.Failed
 		}
-		if s.Status == "" && s.OnFailure {
-			e.Why = "nothing failed"
+		switch {
+		case s.Status == StepWaiting:
+			e.Why = s.Text
+		case s.Status != "":
+		case status != "running":
+			e.Status, e.Why = StepSkipped, "nothing failed" // those of on_failure
+		default:
+			e.Status = StepPending
 		}
 		ended.Steps = append(ended.Steps, e)
 	}
-	c.own(ownEvent{tag: "brine/reactor/" + r.Rule + "/ended", by: by, causes: r.Causes, depth: r.Depth + 1, data: ended})
+	return ended
 }

@@ -84,13 +84,30 @@ func (m *Master) Runs() ([]Run, error) {
 	return list, err
 }
 
-// FindRun finds one run under way.
-func (m *Master) FindRun(id string) (Run, error) {
+// FindRun says how the steps of a run stand; of one that has ended, when cause is what its rule had decided about.
+func (m *Master) FindRun(id string, cause event.ID) (RunEnded, error) {
 	blob, err := m.store.Record(bucketRuns, id)
 	if err != nil {
-		return Run{}, fmt.Errorf("run %q: %w", id, ErrUnknown)
+		if r, ok := m.endedRun(cause, id); ok && !cause.IsZero() {
+			return r, nil
+		}
+		return RunEnded{}, fmt.Errorf("run %q: %w", id, ErrUnknown)
 	}
-	return DecodeRun(blob)
+	r, err := DecodeRun(blob)
+	return r.view("running", "", time.Now()), err
+}
+
+// runsOf are the runs under way that an event has set off.
+func (m *Master) runsOf(verdicts []Verdict) (runs []RunEnded) {
+	for _, v := range verdicts {
+		if v.Run == "" {
+			continue
+		}
+		if r, err := m.FindRun(v.Run, event.ID{}); err == nil {
+			runs = append(runs, r)
+		}
+	}
+	return runs
 }
 
 // Approvals lists what waits for an operator, oldest first.
@@ -98,7 +115,7 @@ func (m *Master) Approvals() ([]ApprovalAsked, error) {
 	runs, err := m.Runs()
 	list := []ApprovalAsked{}
 	for _, r := range runs {
-		if s := &r.Steps[r.At]; s.Status == StepWaiting {
+		if s := &r.Steps[r.At]; s.Status == StepWaiting && s.Until != nil {
 			list = append(list, s.asked(&openRun{Run: r}))
 		}
 	}
@@ -132,7 +149,7 @@ func (m *Master) Retry(ctx context.Context, jid, target, by string) (JobActed, e
 // Cancel ends the open jobs of a jid, on one target or on all, or a run of steps by its id.
 func (m *Master) Cancel(ctx context.Context, jid, target, by string) (JobActed, error) {
 	jobs, err := m.Job(jid)
-	if _, noRun := m.FindRun(jid); err != nil && noRun != nil {
+	if _, noRun := m.FindRun(jid, event.ID{}); err != nil && noRun != nil {
 		return JobActed{}, err
 	}
 	acted, err := ask[JobActed](ctx, m, func(ref Ref) Input { return CancelJob{Ref: ref, JID: jid, Target: target, By: by} })
@@ -148,7 +165,7 @@ const timeoutGrace = time.Second
 // executions are the actions under way, by jid.
 type executions struct {
 	mu sync.Mutex
-	of map[string]context.CancelFunc
+	of map[string]*context.CancelFunc
 }
 
 // begin gives the context of one action, and what ends it.
@@ -157,14 +174,16 @@ func (x *executions) begin(ctx context.Context, jid string) (context.Context, fu
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.of == nil {
-		x.of = map[string]context.CancelFunc{}
+		x.of = map[string]*context.CancelFunc{}
 	}
-	x.of[jid] = cancel
+	x.of[jid] = &cancel
 	return ctx, func() {
 		cancel()
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		delete(x.of, jid)
+		if x.of[jid] == &cancel { // else it was aborted, and has begun anew
+			delete(x.of, jid)
+		}
 	}
 }
 
@@ -172,7 +191,7 @@ func (x *executions) abort(jid string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if cancel := x.of[jid]; cancel != nil {
-		cancel()
+		(*cancel)()
 	}
 }
 

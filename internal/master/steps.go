@@ -86,6 +86,7 @@ func (c *Core) fireStep(r *openRun, s *RunStep) {
 	if r.out != nil {
 		r.out.Fired = append(r.out.Fired, e.ID.String())
 	}
+	s.JID = e.ID.String()
 	s.end(StepSucceeded, "")
 }
 

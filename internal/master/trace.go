@@ -16,6 +16,7 @@ type Trace struct {
 	Event    event.Event `json:"event"`
 	Verdicts []Verdict   `json:"verdicts,omitempty"`
 	Jobs     []job.Job   `json:"jobs,omitempty"`    // that this event tells of
+	Runs     []RunEnded  `json:"runs,omitempty"`    // of rules that it set off, and that are under way
 	Missing  []event.ID  `json:"missing,omitempty"` // causes that the log no longer holds
 	Effects  []*Trace    `json:"effects,omitempty"`
 	Cut      bool        `json:"cut,omitempty"` // more came of it than maxTrace events
@@ -56,6 +57,7 @@ func (m *Master) trace(e event.Event, seen map[event.ID]bool, left *int) (*Trace
 	if t.Verdicts, err = m.Verdicts(e.Pos); err != nil {
 		return nil, err
 	}
+	t.Runs = m.runsOf(t.Verdicts)
 	if jid, ok := newJob(e); ok {
 		if t.Jobs, err = m.store.Job(jid); err != nil {
 			return nil, err

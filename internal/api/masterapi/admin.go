@@ -126,7 +126,7 @@ const maxJobs = 10_000
 
 func (s *server) jobs(r *http.Request) (any, error) {
 	in := &query{r: r}
-	q := eventlog.JobQuery{Open: in.flag("open"), Target: in.text("target"), Limit: int(in.number("limit", math.MaxInt32)), Reverse: in.flag("reverse")}
+	q := eventlog.JobQuery{Open: in.flag("open"), Dead: in.flag("dead"), Target: in.text("target"), Limit: int(in.number("limit", math.MaxInt32)), Reverse: in.flag("reverse")}
 	if _, err := target.Parse("", q.Target); q.Target != "" && err != nil {
 		in.fail("target", "%v", err)
 	}

@@ -34,27 +34,32 @@ type server struct {
 func (s *server) routes() apiserver.Routes {
 	one := func(f apiserver.Func) http.HandlerFunc { return apiserver.JSON(s.log, explain, f) }
 	return apiserver.Routes{
-		"GET /v1/status":            one(func(*http.Request) (any, error) { return s.m.Status(), nil }),
-		"GET /v1/fingerprint":       one(s.fingerprint),
-		"GET /v1/events":            s.events,
-		"POST /v1/events":           one(s.fire),
-		"GET /v1/events/{id}":       one(s.event),
-		"GET /v1/events/{id}/trace": one(s.trace),
-		"GET /v1/keys":              one(s.keys),
-		"POST /v1/keys/accept":      one(s.actOnKeys(master.KeyAccept)),
-		"POST /v1/keys/reject":      one(s.actOnKeys(master.KeyReject)),
-		"POST /v1/keys/delete":      one(s.actOnKeys(master.KeyDelete)),
-		"GET /v1/tokens":            one(func(*http.Request) (any, error) { return list(s.m.Tokens()), nil }),
-		"POST /v1/tokens":           one(s.newToken),
-		"GET /v1/minions":           one(s.minions),
-		"GET /v1/drift":             one(s.drift),
-		"GET /v1/source":            one(s.source),
-		"POST /v1/jobs":             one(s.submit),
-		"GET /v1/jobs":              one(s.jobs),
-		"GET /v1/jobs/{jid}":        one(s.job),
-		"GET /v1/rules":             one(func(*http.Request) (any, error) { return s.rules(), nil }),
-		"GET /v1/windows":           one(s.windows),
-		"POST /v1/reload":           one(s.reload),
+		"GET /v1/status":             one(func(*http.Request) (any, error) { return s.m.Status(), nil }),
+		"GET /v1/fingerprint":        one(s.fingerprint),
+		"GET /v1/events":             s.events,
+		"POST /v1/events":            one(s.fire),
+		"GET /v1/events/{id}":        one(s.event),
+		"GET /v1/events/{id}/trace":  one(s.trace),
+		"GET /v1/keys":               one(s.keys),
+		"POST /v1/keys/accept":       one(s.actOnKeys(master.KeyAccept)),
+		"POST /v1/keys/reject":       one(s.actOnKeys(master.KeyReject)),
+		"POST /v1/keys/delete":       one(s.actOnKeys(master.KeyDelete)),
+		"GET /v1/tokens":             one(func(*http.Request) (any, error) { return list(s.m.Tokens()), nil }),
+		"POST /v1/tokens":            one(s.newToken),
+		"GET /v1/minions":            one(s.minions),
+		"GET /v1/drift":              one(s.drift),
+		"GET /v1/source":             one(s.source),
+		"POST /v1/jobs":              one(s.submit),
+		"GET /v1/jobs":               one(s.jobs),
+		"GET /v1/jobs/{jid}":         one(s.job),
+		"GET /v1/rules":              one(func(*http.Request) (any, error) { return s.rules(), nil }),
+		"GET /v1/windows":            one(s.windows),
+		"POST /v1/reload":            one(s.reload),
+		"POST /v1/jobs/{jid}/retry":  one(s.actOnJob((*master.Master).Retry)),
+		"POST /v1/jobs/{jid}/cancel": one(s.actOnJob((*master.Master).Cancel)),
+		"GET /v1/runs/{id}":          one(s.run),
+		"GET /v1/approvals":          one(func(*http.Request) (any, error) { return s.m.Approvals() }),
+		"POST /v1/approvals/{id}":    one(s.approve),
 	}
 }
 
@@ -73,6 +78,8 @@ func explain(err error) *api.Error {
 		return api.Errorf(api.NotFound, "retention in master.yaml says how long events are kept", "%v", err)
 	case errors.Is(err, master.ErrNoTarget):
 		return api.Errorf(api.NotFound, "`brine minion list` shows who there is; `brine key list` who waits to be accepted", "%v", err)
+	case errors.Is(err, master.ErrNothingToDo):
+		return api.Errorf(api.Conflict, "`brine job show` says how it stands on each target", "%v", err)
 	case errors.Is(err, identity.ErrAmbiguous):
 		return api.Errorf(api.Conflict, "name one by its fingerprint: `brine key list` shows them", "%v", err)
 	case errors.Is(err, identity.ErrRejected), errors.Is(err, identity.ErrTaken):
