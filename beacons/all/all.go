@@ -6,6 +6,7 @@ import (
 	"brine/beacons"
 	"brine/beacons/conn"
 	"brine/beacons/cpu"
+	"brine/beacons/disk"
 	"brine/beacons/file"
 	"brine/beacons/load"
 	"brine/beacons/memory"
@@ -18,6 +19,7 @@ func List() []beacons.Module {
 	return []beacons.Module{
 		conn.Module(),
 		cpu.Module(),
+		disk.Module(),
 		file.Module(),
 		load.Module(),
 		memory.Module(),

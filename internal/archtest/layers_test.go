@@ -21,6 +21,7 @@ var layers = []struct {
 	{"single modules", []string{
 		"beacons/conn",
 		"beacons/cpu",
+		"beacons/disk",
 		"beacons/file",
 		"beacons/load",
 		"beacons/memory",
