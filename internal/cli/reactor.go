@@ -7,5 +7,6 @@ func newReactor(a *app) *cobra.Command {
 		Use: "reactor", Short: "The rules that turn events into actions",
 		Example: "  brine reactor list\n  brine reactor lint ./reactors",
 	}, newReactorList(a), newReactorWindows(a), newReactorLint(a),
-		newReactorApprovals(a), newReactorApprove(a), newReactorDeny(a))
+		newReactorApprovals(a), newReactorApprove(a), newReactorDeny(a),
+		newReactorPause(a), newReactorResume(a))
 }

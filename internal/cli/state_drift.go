@@ -40,6 +40,11 @@ Exit code 1 if anything is out of line now.`,
 			if err != nil {
 				return err
 			}
+			g, err := c.Guards(cmd.Context())
+			if err != nil {
+				return err
+			}
+			a.tellHolds(g)
 			return a.showDrift(list)
 		},
 	}

@@ -20,6 +20,8 @@ type Config struct {
 	FileRoots   []string       `yaml:"file_roots"`
 	ReactorDirs []string       `yaml:"reactor_dirs"`
 	Retention   Retention      `yaml:"retention"`
+	Enforce     Enforce        `yaml:"enforce"`
+	Maintenance []Maintenance  `yaml:"maintenance"`
 }
 
 // Retention bounds the log. Open jobs are never removed.
@@ -49,6 +51,7 @@ func DefaultConfig() Config {
 		FileRoots:   []string{"/srv/brine/states"},
 		ReactorDirs: []string{"/srv/brine/reactors"},
 		Retention:   Retention{Age: 90 * 24 * time.Hour, Size: 16 << 30},
+		Enforce:     Enforce{BlastRadius: BlastRadius{Percent: 10, Window: 10 * time.Minute}, BlastMinions: 5},
 	}
 }
 
@@ -81,7 +84,7 @@ func (c *Config) Validate() error {
 	if path, ok := strings.CutPrefix(c.Tap, "ipc://"); c.Tap != "" && (!ok || !filepath.IsAbs(path)) {
 		return fmt.Errorf("tap: %q: want ipc:///absolute/path, or '' for none", c.Tap)
 	}
-	return nil
+	return checkMaintenance(c.Maintenance)
 }
 
 // file is a path below data_dir.

@@ -144,6 +144,7 @@ func (m *Master) Run(ctx context.Context) error {
 	g.Go(func() error { return m.persist(ctx, g) })
 	g.Go(func() error { return m.watchRules(ctx) })
 	g.Go(func() error { return m.retain(ctx) })
+	g.Go(func() error { return m.maintenance(ctx) })
 	close(m.ready)
 	err = g.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -56,10 +56,13 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 		return fmt.Errorf("minions: %w", err)
 	}
 	r.Drifts = m.recoverDrifts()
+	if err := m.recoverGuards(&r); err != nil {
+		return err
+	}
 	if err := m.store.Reactor(func(key string, value []byte) error { return reactor.Restore(key, value) }); err != nil {
 		return fmt.Errorf("the rules' state: %w", err)
 	}
-	m.core = NewCore(time.Now(), CoreOptions{Version: m.version, Reactor: reactor}, r)
+	m.core = NewCore(time.Now(), CoreOptions{Version: m.version, Reactor: reactor, Blast: m.cfg.Enforce.blast()}, r)
 	for _, info := range m.core.Minions() {
 		m.minions.put(info)
 	}

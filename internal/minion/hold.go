@@ -32,6 +32,7 @@ type holder struct {
 	list  []hold
 	timer *time.Timer // to the next end; nil for none
 	ended func()
+	news  chan struct{} // other holds than before: the master is to be told that they are in force
 }
 
 // hold is one of them, until a time by this host's own clock; zero for until the master says otherwise.
@@ -39,6 +40,15 @@ type hold struct {
 	job.Hold
 	until time.Time
 }
+
+// same reports whether two holds are one, sent twice: what is left of it was measured twice.
+func (h *hold) same(o *hold) bool {
+	return h.Why == o.Why && h.All == o.All && slices.Equal(h.States, o.States) && h.until.IsZero() == o.until.IsZero() &&
+		h.until.Sub(o.until).Abs() < holdSlack
+}
+
+// holdSlack is how far two measurements of the same end may lie apart.
+const holdSlack = 2 * time.Second
 
 // covers reports whether the hold is on a state.
 func (h *hold) covers(key string) bool { return h.All || slices.Contains(h.States, key) }
@@ -61,9 +71,13 @@ func (h *holder) on(key string, now time.Time) (why string, held bool) {
 // set takes the holds that are in force from now on. What is held no more is looked at.
 func (h *holder) set(list []hold, now time.Time) {
 	h.mu.Lock()
+	same := slices.EqualFunc(h.list, list, func(a, b hold) bool { return a.same(&b) })
 	h.list = list
 	h.arm(now)
 	h.mu.Unlock()
+	if !same {
+		notify(h.news)
+	}
 	h.ended()
 }
 
@@ -162,6 +176,32 @@ func (e *enforcer) holding(t task) string {
 		return ""
 	}
 	return cmp.Or(why, "held")
+}
+
+// holdsData is the data of brine/minion/<id>/holds.
+type holdsData struct {
+	Holds int      `json:"holds"` // that are in force now
+	Why   []string `json:"why,omitempty"`
+}
+
+// tellHolds tells the master that other holds are in force than before, once nothing is being put right any more that they are on.
+func (m *Minion) tellHolds(ctx context.Context) error {
+	for {
+		select {
+		case <-m.holds.news:
+		case <-ctx.Done():
+			return nil
+		}
+		m.running.Lock() // what was begun before is over then
+		m.holds.mu.Lock()
+		d := holdsData{Holds: len(m.holds.list)}
+		for _, o := range m.holds.list {
+			d.Why = append(d.Why, o.Why)
+		}
+		m.holds.mu.Unlock()
+		m.running.Unlock()
+		m.notify(ctx, "brine/minion/"+m.cfg.ID+"/holds", d)
+	}
 }
 
 // freed has everything looked at that a hold may have kept from being put right.

@@ -133,6 +133,7 @@ func (m *Minion) Run(ctx context.Context) error {
 	enforcing := m.applied // run's goroutine changes it from here on
 	g.Go(func() error { return m.announce(ctx, &enforcing) })
 	g.Go(func() error { return m.enforcer.run(ctx) })
+	g.Go(func() error { return m.tellHolds(ctx) })
 	g.Go(func() error { return m.watchAll(ctx) })
 	g.Go(func() error { return m.followConfig(ctx) })
 	err = g.Wait()

@@ -43,7 +43,7 @@ func (m *Minion) openRunner(modules []states.Module) error {
 		Allow: &m.cfg.Allow, Log: m.log,
 	}
 	m.enforcer = newEnforcer(m)
-	m.holds.ended = m.enforcer.freed
+	m.holds.ended, m.holds.news = m.enforcer.freed, make(chan struct{}, 1)
 	if m.applied, _, err = m.outbox.Applied(); err != nil {
 		m.log.Error("what was applied last is lost: nothing is enforced until states are applied again", "error", err)
 		m.applied = job.LowState{}

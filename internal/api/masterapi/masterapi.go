@@ -60,6 +60,9 @@ func (s *server) routes() apiserver.Routes {
 		"GET /v1/runs/{id}":          one(s.run),
 		"GET /v1/approvals":          one(func(*http.Request) (any, error) { return s.m.Approvals() }),
 		"POST /v1/approvals/{id}":    one(s.approve),
+		"GET /v1/guards":             one(s.guards),
+		"POST /v1/guards/pause":      one(s.pause),
+		"POST /v1/guards/resume":     one(s.resume),
 	}
 }
 
@@ -72,6 +75,8 @@ func explain(err error) *api.Error {
 		return api.Errorf(api.Conflict, "name one as \"function: name\", or its path", "%v", err)
 	case errors.Is(err, master.ErrUnknown), errors.Is(err, eventlog.ErrNotFound):
 		return api.Errorf(api.NotFound, "", "%v", err)
+	case errors.Is(err, master.ErrNotHeld):
+		return api.Errorf(api.NotFound, "`brine reactor list` shows what is paused, suspended or frozen", "%v", err)
 	case errors.Is(err, identity.ErrUnknown):
 		return api.Errorf(api.NotFound, "`brine key list` shows what keys there are", "%v", err)
 	case errors.Is(err, eventlog.ErrRetained):
