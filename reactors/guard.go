@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"brine/internal/config"
 	"brine/internal/event"
 )
 
@@ -149,7 +150,7 @@ func (r *Reactor) describe(o *guard) Guard {
 	}
 	rate := r.rateOf(o.rule)
 	d.Outcome, d.Since, d.Until = Suspended, at(o.storm.Since), at(o.storm.due(rate))
-	d.Why = fmt.Sprintf("fired more often than %s; quiet for %s ends it", rate, rate.quiet())
+	d.Why = fmt.Sprintf("fired more often than %s; quiet for %s ends it", rate, config.ShortDuration(rate.quiet()))
 	return d
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"brine/internal/config"
 	"brine/internal/event"
 )
 
@@ -80,7 +81,7 @@ func (o *guard) told(r rate, e *event.Event) *Tell {
 	return &Tell{
 		Tag: GuardTag(o.rule, whatSuspended), Causes: []event.ID{e.ID}, Depth: min(e.Depth, event.MaxDepth-1) + 1,
 		Data: SuspendData{
-			Count: o.fires, Rate: r.String(), Tags: slices.Clone(o.sample.Tags), Minions: slices.Clone(o.sample.Minions), Quiet: r.quiet().String(),
+			Count: o.fires, Rate: r.String(), Tags: slices.Clone(o.sample.Tags), Minions: slices.Clone(o.sample.Minions), Quiet: config.ShortDuration(r.quiet()),
 			Hint: "brine reactor resume " + o.rule + " ends it now; max_rate in the rule sets the limit",
 		},
 	}

@@ -56,13 +56,7 @@ func (r rate) String() string {
 	if r.count == 0 {
 		return noRate
 	}
-	per := r.per.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(per, zero) {
-			per = strings.TrimSuffix(per, zero[1:])
-		}
-	}
-	return fmt.Sprintf("%d/%s", r.count, per)
+	return fmt.Sprintf("%d/%s", r.count, config.ShortDuration(r.per))
 }
 
 // quiet is for how long a suspended rule must be quiet.

@@ -117,6 +117,10 @@ func typeText(t reflect.Type) string {
 		return "size"
 	case t == reflect.TypeFor[config.Strings]():
 		return "text, or a list of them"
+	case t == reflect.TypeFor[master.BlastRadius]():
+		return "share/time"
+	case t == reflect.TypeFor[[]master.Maintenance]():
+		return "list of maps"
 	}
 	switch t.Kind() {
 	case reflect.String:

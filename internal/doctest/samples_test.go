@@ -102,6 +102,29 @@ func compileAll(t *testing.T, where, roots string, sls []string, minions ...stri
 	}
 }
 
+// TestMasterConfigurationsInPages reads every yaml block of the guides that begins with "# master.yaml" as the master does.
+func TestMasterConfigurationsInPages(t *testing.T) {
+	found := 0
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			if b.lang != "yaml" || !strings.HasPrefix(b.text, "# master.yaml\n") {
+				continue
+			}
+			found++
+			path := filepath.Join(t.TempDir(), "master.yaml")
+			if err := os.WriteFile(path, []byte(b.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := master.LoadConfig(path); err != nil {
+				t.Errorf("%s:%d: %v", p.path, b.line, err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no configuration of a master found")
+	}
+}
+
 // TestExampleFilesLoad reads every file of the examples as the daemons do.
 func TestExampleFilesLoad(t *testing.T) {
 	dirs, err := filepath.Glob(filepath.Join(root, "examples/*/"))

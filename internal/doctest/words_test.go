@@ -2,15 +2,18 @@ package doctest
 
 // words explain options and arguments where the code has no comment of its own, or one for programmers.
 var words = map[string]string{
-	"master listen":         "where minions connect: `tcp://HOST:PORT`",
-	"master data_dir":       "the event log and the master's key",
-	"master socket":         "unix socket of the API, which the command `brine` asks",
-	"master tap":            "`ipc:///ABSOLUTE/PATH` on which every stored event is published to any ZeroMQ SUB socket of this host; `''` for none",
-	"master file_roots":     "folders of state files, their sources and `top.sls`; the first that has a file wins",
-	"master reactor_dirs":   "folders of rule files, or single files; they are read again when they change",
-	"master retention.age":  "older events and closed jobs are removed; at least 1m",
-	"master retention.size": "past this the oldest events are removed; at least 16MiB",
-	"master log_level":      "read, and without effect at present: use the flag `--log-level`",
+	"master listen":                "where minions connect: `tcp://HOST:PORT`",
+	"master data_dir":              "the event log and the master's key",
+	"master socket":                "unix socket of the API, which the command `brine` asks",
+	"master tap":                   "`ipc:///ABSOLUTE/PATH` on which every stored event is published to any ZeroMQ SUB socket of this host; `''` for none",
+	"master file_roots":            "folders of state files, their sources and `top.sls`; the first that has a file wins",
+	"master reactor_dirs":          "folders of rule files, or single files; they are read again when they change",
+	"master retention.age":         "older events and closed jobs are removed; at least 1m",
+	"master retention.size":        "past this the oldest events are removed; at least 16MiB",
+	"master enforce.blast_radius":  "`10%/10m`, or `none`: when more than this share of the minions that enforce a state drift to the same content within the time, its enforcement is frozen until `brine reactor resume --state`",
+	"master enforce.blast_minions": "and at least so many of them",
+	"master maintenance":           "windows in which minions are left as they are: a list of `{tgt, tgt_type, schedule, for, time_zone, why}`; see [enforce](../enforce.md)",
+	"master log_level":             "read, and without effect at present: use the flag `--log-level`",
 
 	"minion id":                 "the minion's name; the host name when not given",
 	"minion master":             "`tcp://HOST:PORT` of the master; of several, another one is tried each time",

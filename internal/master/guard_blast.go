@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"brine/internal/config"
 	"brine/internal/event"
 	"brine/internal/job"
 )
@@ -194,7 +195,7 @@ func (c *Core) freeze(s *spread, of int, e *event.Event) {
 	c.beginHold(&hold{Hold: Hold{
 		ID: c.nextHoldID(), Kind: HoldFrozen, State: s.state, Since: c.clock, Content: s.content, Count: len(ids), Of: of,
 		Minions: ids[:min(len(ids), maxFrozenTold)],
-		Why:     fmt.Sprintf("frozen: %d of %d minions drifted to the same content within %s", len(ids), of, c.opt.Blast.Window),
+		Why:     fmt.Sprintf("frozen: %d of %d minions drifted to the same content within %s", len(ids), of, config.ShortDuration(c.opt.Blast.Window)),
 	}}, "frozen", e)
 }
 

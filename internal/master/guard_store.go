@@ -56,7 +56,7 @@ func (b BlastRadius) String() string {
 	if b.Percent == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%g%%/%s", b.Percent, strings.TrimSuffix(strings.TrimSuffix(b.Window.String(), "0s"), "0m"))
+	return fmt.Sprintf("%g%%/%s", b.Percent, config.ShortDuration(b.Window))
 }
 
 // Validate says what is wrong, naming the value.
@@ -101,7 +101,7 @@ func (m *Master) recoverGuards(r *Recovered) error {
 // recentDrift reads the events that may still count for the blast radius, the last maxSpreadScans.
 func (m *Master) recentDrift() []event.Event {
 	b := m.cfg.Enforce.blast()
-	pattern, err := event.ParsePattern(driftTag + "**")
+	pattern, err := event.ParsePattern(strings.TrimSuffix(driftTag, "/") + strings.Repeat("/*", 3))
 	if err != nil || b.Share <= 0 {
 		return nil
 	}
