@@ -52,7 +52,7 @@ type Config interface {
 // Extended is implemented by a Config that can watch more than its file says: what enforced states want watched.
 type Extended interface {
 	Config
-	// Extend gives a configuration that watches these too, at once where settle is 0. It leaves the receiver as it is.
+	// Extend gives a configuration that watches these too, and tells of them at once. It leaves the receiver as it is.
 	Extend([]Watch) Config
 }
 
@@ -60,7 +60,6 @@ type Extended interface {
 type Watch struct {
 	Path    string
 	Recurse bool
-	Settle  time.Duration
 	Link    bool // of a link, the link itself and not what it leads to
 }
 
@@ -76,6 +75,9 @@ type Env struct {
 	// Actor says who changed a path that is watched through Files, since some time; nil: not known. It is nil itself where
 	// nobody can say. It returns within about a millisecond.
 	Actor func(path string, since time.Time) *Actor
+	// Pace is how often a path is to be looked at, instead of being watched, because somebody changes it without pause; 0: it is to be
+	// watched. It may be nil, and may change at any time.
+	Pace func(path string) time.Duration
 
 	// Interval is how often a beacon that samples is to do so; Every keeps it.
 	Interval time.Duration

@@ -115,6 +115,10 @@ type Env struct {
 	// Adjusted tells, before it is done, what a change was made to that pushes nothing aside: the owner and the mode of a file that are set
 	// in place, or that there was nothing. So it can be had back. It may be nil.
 	Adjusted func(path string, was Expected)
+	// Later takes what makes a change last, such as the sync of a folder, so that the states of a run share what the disk does. The engine
+	// does it once for each key before it tells the results, and a state whose change does not last has failed. Where it is nil that is to
+	// be done at once.
+	Later func(key string, last func() error)
 	// Allowed says whether this host's own configuration lets a state of a function act on a name; an empty name asks for the
 	// function alone. A state asks before it runs a command, and for every path beside its own name. nil allows nothing.
 	Allowed func(fun, name string) error

@@ -71,8 +71,7 @@ type Options struct {
 	Diff    bool           `yaml:"diff"`    // events say how text differs: see MaxDiffInput
 	Renames bool           `yaml:"renames"` // a file renamed within the path is one event, under its new name
 
-	link  bool          // a link is not followed
-	least time.Duration // between two events of one path; set where somebody fights over it
+	link bool // a link is not followed
 }
 
 func (o Options) settle() time.Duration { return or(o.Settle, DefaultSettle) }

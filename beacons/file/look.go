@@ -57,7 +57,7 @@ func (r *run) touch(t *root, p string, silent bool) *item {
 		r.order = append(r.order, it)
 	}
 	if it.fails == 0 || it.due.IsZero() {
-		it.due = t.notBefore(p, now)
+		it.due = r.notBefore(t, p, now)
 	}
 	return it
 }

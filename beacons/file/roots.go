@@ -28,7 +28,8 @@ type root struct {
 	silent  int       // items that only set the baseline
 	pairs   pairs
 	entries map[string]record    // the baseline of what it owns; the stamps may be newer than on disk
-	told    map[string]time.Time // when a path was told last, where options.least counts
+	told    map[string]time.Time // when a path was told last, where that matters: see pace
+	wakes   time.Time            // when it is looked at next, while it rests; zero: it is watched
 }
 
 // depth is how far below the root a path lies; -1: it is no part of it.

@@ -114,6 +114,9 @@ func (r *run) close() {
 func (r *run) notes() error {
 	why := map[string]string{}
 	for _, n := range r.inbox.take() {
+		if n.Lost == "" && r.rest(n.root) {
+			continue
+		}
 		if n.Lost != "" {
 			if p, had := why[n.Lost]; had && p != n.root.path {
 				why[n.Lost] = "/" // the same for several paths
@@ -156,6 +159,15 @@ func (r *run) periodic() error {
 	}
 	r.tick = now.Add(DefaultEvery)
 	for _, t := range r.roots {
+		if t.resting() {
+			if err := r.rested(t, now); err != nil {
+				return err
+			}
+			if t.resting() {
+				r.tick = earlier(r.tick, t.wakes)
+			}
+			continue
+		}
 		if t.options.every() == 0 && t.stop != nil {
 			continue
 		}

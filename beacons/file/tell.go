@@ -88,7 +88,7 @@ func (r *run) commit(batch []finding) {
 		}
 		r.drop(f.it)
 		r.superseded(f)
-		f.it.root.tell(f.it.path)
+		r.tell(f.it.root, f.it.path)
 		if f.from != nil {
 			delete(f.from.root.entries, f.from.path)
 			r.drop(f.from)

@@ -15,9 +15,6 @@ import (
 // idleMinions is how many minions the idle master has.
 const idleMinions = 10
 
-// tick is the unit of the times in /proc/PID/stat: USER_HZ is 100 on every Linux that Go runs on.
-const tick = 10 * time.Millisecond
-
 // idle looks at a master with ten minions, each with a file beacon, while nothing happens.
 func idle(ctx context.Context, r *rig.Rig, o options) (table, error) {
 	t := table{head: []string{"daemon", "PSS", "processor"}}
@@ -74,20 +71,21 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// cpuTime is the processor time of a process, in ticks of 10 ms; zero when it is gone.
-func cpuTime(pid int) time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
+// cpuTime is the processor time of a process, summed up over its threads as the scheduler measures it: the sums in /proc/PID/stat are
+// counted by a clock tick of some milliseconds, which those who wake up often meet too often. Zero when it is gone.
+func cpuTime(pid int) (sum time.Duration) {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	tasks, _ := os.ReadDir(dir)
+	for _, t := range tasks {
+		text, err := os.ReadFile(dir + "/" + t.Name() + "/schedstat")
+		if err != nil {
+			continue // it has ended
+		}
+		ran, _, _ := strings.Cut(string(text), " ")
+		ns, _ := strconv.ParseInt(ran, 10, 64)
+		sum += time.Duration(ns)
 	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold spaces
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * tick
+	return sum
 }
 
 // share is a part of a core.

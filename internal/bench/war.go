@@ -16,10 +16,13 @@ import (
 	"brine/internal/rig"
 )
 
+// neighbours are the enforced files of the folder in which the war is, so that it stays watched.
+const neighbours = 10
+
 // war writes an enforced file again each millisecond, whatever Brine makes of it.
 func war(ctx context.Context, r *rig.Rig, o options) (table, error) {
 	t := table{head: []string{"writes", "over", "minion's processor", "master's processor", "log lines of the minion", "drift events", "right after", "settled after"}}
-	e, err := enforce(ctx, r, 1)
+	e, err := enforce(ctx, r, neighbours)
 	if err != nil {
 		return t, err
 	}

@@ -58,12 +58,12 @@ func (k Kept) file() string {
 }
 
 // same reports whether both have one description.
-func (k Kept) same(other Kept) bool {
+func (k *Kept) same(other *Kept) bool {
 	return k.Target == other.Target && k.SHA256 == other.SHA256 && k.Attributes == other.Attributes && k.Absent == other.Absent
 }
 
 // isNote reports whether no content belongs to it.
-func (k Kept) isNote() bool { return k.Attributes || k.Absent }
+func (k *Kept) isNote() bool { return k.Attributes || k.Absent }
 
 // What names in a word what stood there: file, symlink, attributes, absent.
 func (k Kept) What() string {

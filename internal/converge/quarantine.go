@@ -36,7 +36,7 @@ type Quarantine struct {
 	now      func() time.Time
 
 	mu    sync.Mutex
-	kept  []Kept // the oldest first
+	kept  []*Kept // the oldest first
 	notes int    // of them, how many have no content
 	bytes int64  // of their contents
 	gone  uint64 // pushed out by newer ones, since it was opened
@@ -93,7 +93,7 @@ func (q *Quarantine) load() error {
 			_ = os.Remove(filepath.Join(q.dir, e.Name())) // what stays takes room, and does no harm
 		}
 	}
-	slices.SortFunc(q.kept, func(a, b Kept) int { return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.SHA256, b.SHA256)) })
+	slices.SortFunc(q.kept, func(a, b *Kept) int { return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.SHA256, b.SHA256)) })
 	return nil
 }
 
@@ -205,7 +205,11 @@ func (q *Quarantine) note(k Kept) error {
 func (q *Quarantine) List() ([]Kept, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return slices.Clone(q.kept), nil
+	list := make([]Kept, 0, len(q.kept))
+	for _, k := range q.kept {
+		list = append(list, *k)
+	}
+	return list, nil
 }
 
 // Dropped counts what newer ones have pushed out since the quarantine was opened, and gives the last of them.
@@ -248,7 +252,7 @@ func (q *Quarantine) makeRoom(more Kept) error {
 		q.remove(i)
 	}
 	for q.full(more) {
-		i := slices.IndexFunc(q.kept, func(k Kept) bool { return k.isNote() == more.isNote() })
+		i := slices.IndexFunc(q.kept, func(k *Kept) bool { return k.isNote() == more.isNote() })
 		if i < 0 {
 			return nil
 		}
@@ -286,7 +290,7 @@ type held struct {
 }
 
 func (q *Quarantine) add(k Kept) {
-	q.kept = append(q.kept, k)
+	q.kept = append(q.kept, &k)
 	if k.isNote() {
 		q.notes++
 		return
@@ -301,7 +305,7 @@ func (q *Quarantine) add(k Kept) {
 }
 
 func (q *Quarantine) remove(i int) Kept {
-	k := q.kept[i]
+	k := *q.kept[i]
 	q.kept = slices.Delete(q.kept, i, i+1)
 	if k.isNote() {
 		q.notes--

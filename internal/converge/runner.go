@@ -51,7 +51,12 @@ type Commenter interface {
 // Run brings about the states in their order and returns a result for each. With test it only says what would change.
 // cause is the event that all of this answers.
 func (r *Runner) Run(ctx context.Context, low job.LowState, test bool, cause event.ID) []job.StateResult {
-	run := &run{Runner: r, test: test, cause: cause, planned: map[string]states.Expected{}}
+	return r.RunEach(ctx, low, test, func(int) event.ID { return cause })
+}
+
+// RunEach is Run where each state answers an event of its own, by its place.
+func (r *Runner) RunEach(ctx context.Context, low job.LowState, test bool, cause func(i int) event.ID) []job.StateResult {
+	run := &run{Runner: r, test: test, planned: map[string]states.Expected{}, late: map[string]*late{}}
 	if run.Log == nil || run.Now == nil {
 		c := *r
 		if c.Log == nil {
@@ -64,22 +69,28 @@ func (r *Runner) Run(ctx context.Context, low job.LowState, test bool, cause eve
 	}
 	run.job = jobOf(ctx)
 	run.name = runName(run.job, run.Now())
-	results := make([]job.StateResult, 0, min(len(low.States), MaxStates))
+	run.results = make([]job.StateResult, 0, min(len(low.States), MaxStates))
 	for i, l := range low.States {
+		if len(l.Require) > 0 || len(run.late) >= maxLate {
+			run.last()
+		}
+		run.cause = cause(i)
 		res := job.StateResult{ID: l.ID, SLS: l.SLS, Fun: l.Fun, Name: l.Name, Started: run.Now()}
-		switch err := ready(ctx, i, l, low.States, results); {
+		switch err := ready(ctx, i, l, low.States, run.results); {
 		case i >= MaxStates:
 			res.Comment = fmt.Sprintf("the low state has %d states; at most %d", len(low.States), MaxStates)
-			return append(results, res)
+			run.last()
+			return append(run.results, res)
 		case err != nil:
 			res.Comment = err.Error()
 		default:
 			run.state(ctx, l, &res)
 		}
 		res.Took = run.Now().Sub(res.Started)
-		results = append(results, res)
+		run.results = append(run.results, res)
 	}
-	return results
+	run.last()
+	return run.results
 }
 
 // ready says why a state cannot be begun: the run was ended, or what it requires did not succeed.
@@ -109,5 +120,7 @@ type run struct {
 	name    string // of this run
 	job     jobName
 	cause   event.ID
+	results []job.StateResult
+	late    map[string]*late           // by key: done, and not yet sure to last
 	planned map[string]states.Expected // in test mode: what states would have made of paths
 }

@@ -152,6 +152,7 @@ func (a *attempt) env() states.Env {
 		Content:   a.open,
 		Expect:    a.expect,
 		Planned:   a.plannedFor,
+		Later:     a.later,
 		Displaced: a.displaced,
 		Replaced:  a.replaced,
 		Adjusted:  a.adjusted,

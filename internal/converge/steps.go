@@ -26,6 +26,9 @@ func (a *attempt) converge(ctx context.Context) error {
 		return nil
 	}
 	_, unverified := a.state.(states.Unverified)
+	if unverified {
+		a.last() // nobody knows what it leans on
+	}
 	open := first
 	for range maxApply {
 		if err := a.apply(ctx, env, open); err != nil {

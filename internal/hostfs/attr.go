@@ -30,6 +30,9 @@ func copyXattrs(from, to int) { setXattrs(to, xattrs(from)) }
 
 // xattrs are the attributes of a file that go with its name; none where they cannot be read.
 func xattrs(fd int) map[string][]byte {
+	if n, err := unix.Flistxattr(fd, nil); err != nil || n == 0 {
+		return nil
+	}
 	names := make([]byte, maxXattr)
 	n, err := unix.Flistxattr(fd, names)
 	if err != nil {

@@ -2,7 +2,9 @@ package hostfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 
@@ -37,6 +39,24 @@ func (w *Draft) Flush() error {
 func (d *Dir) Sync() error {
 	if err := syncDir(d.fd); err != nil {
 		return fmt.Errorf("sync folder %q: %w", d.path, err)
+	}
+	return nil
+}
+
+// SyncFile makes the owner and the mode of the file name last. Where nothing stands there any more, or no file, nothing needs to.
+func (d *Dir) SyncFile(name string) error {
+	f, _, err := d.Open(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotRegular):
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return d.Sync() // whoever may not read it can still have the journal written
+	case err != nil:
+		return err
+	}
+	defer f.Close()
+	if err := unix.Fsync(int(f.Fd())); err != nil {
+		return d.explain("sync", name, err)
 	}
 	return nil
 }

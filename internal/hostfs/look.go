@@ -129,9 +129,15 @@ func Hash(ctx context.Context, r io.Reader) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
+// Pieces of Copy, in bytes: most files are small, and what is allocated for them keeps the garbage collector busy.
+const (
+	firstPiece = 4 << 10
+	piece      = 64 << 10
+)
+
 // Copy is io.Copy in pieces of 64 KiB, ended by ctx between two of them.
 func Copy(ctx context.Context, w io.Writer, r io.Reader) (n int64, err error) {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, firstPiece)
 	for {
 		if err := ctx.Err(); err != nil {
 			return n, err
@@ -149,6 +155,9 @@ func Copy(ctx context.Context, w io.Writer, r io.Reader) (n int64, err error) {
 		}
 		if err != nil {
 			return n, err
+		}
+		if n >= firstPiece && len(buf) < piece {
+			buf = make([]byte, piece)
 		}
 	}
 }

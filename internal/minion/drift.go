@@ -2,6 +2,7 @@ package minion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,11 +21,12 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 	switch {
 	case !r.OK && changed: // it was put right, and differed again before that could be seen: somebody is at it
 		what, told = e.corrected(s, now)
-		s.pending = true
+		e.want(s)
 		return what, told
 	case !r.OK:
 		s.wait = min(max(2*s.wait, failWait), failWaitMax)
-		s.next, s.pending = now.Add(s.wait), true
+		s.next = now.Add(s.wait)
+		e.want(s)
 		first := !s.drifted
 		s.drifted = true
 		return job.DriftFailed, first
@@ -33,7 +35,7 @@ func (e *enforcer) judge(s *enforced, r job.StateResult, now time.Time) (what st
 			return "", false
 		}
 		s.drifted, s.contest, s.wait, s.next, s.recent = false, time.Time{}, 0, time.Time{}, nil
-		e.index()
+		e.fronts()
 		return job.DriftSettled, true
 	case !changed:
 		return "", false
@@ -56,43 +58,71 @@ func (e *enforcer) corrected(s *enforced, now time.Time) (string, bool) {
 	case !s.contest.IsZero():
 		s.wait = min(2*s.wait, warWaitMax)
 		s.next, s.contest = now.Add(s.wait), now
+		e.want(s) // without waiting to be told: see pace
 		return "", false
 	case len(s.recent) >= warCorrections:
 		s.wait = warWaitMin
 		s.next, s.contest, s.recent = now.Add(s.wait), now, nil
-		e.index()
+		e.want(s)
+		e.fronts()
 		e.m.log.Warn("state is contested: something else changes it again and again", "state", s.low.Key())
 		return job.DriftContested, true
 	}
 	// Who makes the same drift again before the beacon has seen the correction makes no difference that it could tell: look once more.
-	s.wait, s.pending, s.arming, s.next = 0, true, true, now.Add(lookAgain)
+	s.wait, s.arming, s.next = 0, true, now.Add(lookAgain)
+	e.want(s)
 	return job.DriftCorrected, true
 }
 
-// tell makes the event of what came of a state, together with what is to be remembered of it.
-func (e *enforcer) tell(ctx context.Context, t task, r job.StateResult, what string) {
-	e.mu.Lock()
-	total := t.s.total
-	e.mu.Unlock()
-	data, err := event.Encode(job.Drift{ID: t.low.ID, SLS: t.low.SLS, Fun: t.low.Fun, Name: t.low.Name, Corrected: total, Held: t.held, Result: r})
-	if err != nil {
-		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
+// drift is what is to be told of a state.
+type drift struct {
+	task
+	result job.StateResult
+	what   string
+}
+
+// tell makes the events of what came of states, together with what is to be remembered of them, in one transaction.
+func (e *enforcer) tell(ctx context.Context, news []drift) {
+	tx := outbox.Tx{Reserve: true}
+	for _, d := range news {
+		ev, err := e.eventOf(d)
+		if err != nil {
+			e.m.log.Error("drift not told", "state", d.low.Key(), "error", err)
+			continue
+		}
+		memory := outbox.KV{Bucket: bucketEnforce, Key: d.low.Key()}
+		switch d.what {
+		case job.DriftDrifted, job.DriftFailed, job.DriftContested, job.DriftUndone:
+			memory.Value = []byte(d.what)
+		}
+		tx.Events, tx.Baselines = append(tx.Events, ev), append(tx.Baselines, memory)
+	}
+	if len(tx.Events) == 0 {
 		return
 	}
-	ev := wire.Event{Tag: e.tag(t.low, what), Causes: t.causes, Data: data}
-	if len(t.causes) > 0 {
+	_, err := e.m.commitAll(ctx, tx)
+	if errors.Is(err, outbox.ErrTooBig) && len(news) > 1 { // the diffs of many files, and a small outbox
+		for _, d := range news {
+			e.tell(ctx, []drift{d})
+		}
+		return
+	}
+	if err != nil && ctx.Err() == nil {
+		e.m.log.Error("drift not told", "states", len(news), "first", news[0].low.Key(), "error", err)
+	}
+}
+
+func (e *enforcer) eventOf(d drift) (wire.Event, error) {
+	e.mu.Lock()
+	total := d.s.total
+	e.mu.Unlock()
+	low := d.low
+	data, err := event.Encode(job.Drift{ID: low.ID, SLS: low.SLS, Fun: low.Fun, Name: low.Name, Corrected: total, Held: d.held, Result: d.result})
+	ev := wire.Event{Tag: e.tag(low, d.what), Causes: d.causes, Data: data}
+	if len(d.causes) > 0 {
 		ev.Depth = 1
 	}
-	tx := reserveTx(ev)
-	memory := outbox.KV{Bucket: bucketEnforce, Key: t.low.Key()}
-	switch what {
-	case job.DriftDrifted, job.DriftFailed, job.DriftContested, job.DriftUndone:
-		memory.Value = []byte(what)
-	}
-	tx.Baselines = []outbox.KV{memory}
-	if _, err := e.m.commitAll(ctx, tx); err != nil && ctx.Err() == nil {
-		e.m.log.Error("drift not told", "state", t.low.Key(), "error", err)
-	}
+	return ev, err
 }
 
 func (e *enforcer) tag(l job.Low, what string) string {
@@ -101,5 +131,5 @@ func (e *enforcer) tag(l job.Low, what string) string {
 
 // release tells that a state which was out of line is enforced no more.
 func (e *enforcer) release(ctx context.Context, l job.Low) {
-	e.tell(ctx, task{s: &enforced{}, low: l}, job.StateResult{ID: l.ID, SLS: l.SLS, Fun: l.Fun, Name: l.Name, OK: true}, job.DriftReleased)
+	e.tell(ctx, []drift{{task{s: &enforced{}, low: l}, job.StateResult{ID: l.ID, SLS: l.SLS, Fun: l.Fun, Name: l.Name, OK: true}, job.DriftReleased}})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"brine/beacons"
@@ -26,6 +27,7 @@ const (
 	enforceTimeout = time.Minute            // of one correction
 	lookAgain      = 100 * time.Millisecond // after a correction
 	armed          = 500 * time.Millisecond // after which the beacon watches what has become enforced
+	maxTasks       = 64                     // states in one run; what has drifted meanwhile is in the next
 )
 
 // enforcer puts states right that are to be enforced: what it restores is the low state applied last, by this minion
@@ -35,20 +37,24 @@ type enforcer struct {
 	states map[string]*enforced // by job.Low.Key
 
 	mu       sync.Mutex
+	queue    []*enforced            // what is pending or contested; the longest waiting first
 	byTag    map[string][]*enforced // by the tail of the tag of the beacon's event
 	trees    map[string][]*enforced // the same for folders: what is below drifts with them
 	watches  []beacons.Watch
 	applying bool        // what is enforced is about to change
 	again    []*enforced // undone ones that were applied anew, until the next set
 	wake     chan struct{}
-	changed  chan struct{} // what is to be watched has changed
+	changed  chan struct{}                  // what is to be watched has changed
+	wars     atomic.Pointer[[]states.Watch] // what contested states want watched
 }
 
 // enforced is one state. The enforcer's mu guards it.
 type enforced struct {
 	low     job.Low
+	key     string // low.Key()
+	queued  bool   // stands in the enforcer's queue
 	watches []states.Watch
-	pending bool       // it may have drifted
+	pending bool       // it may have drifted: see want
 	causes  []event.ID // the events that said so
 	next    time.Time  // not to be looked at before
 	wait    time.Duration
@@ -107,7 +113,8 @@ func (e *enforcer) set(low job.LowState) (released []job.Low) {
 		s := before[l.Key()]
 		if s == nil {
 			// What changes before the beacon watches is its first baseline: look once more when it does.
-			s = &enforced{pending: true, arming: true, next: time.Now().Add(armed), drifted: e.outOfLine(l), undone: e.outOfLine(l, job.DriftUndone)}
+			s = &enforced{key: l.Key(), arming: true, next: time.Now().Add(armed), drifted: e.outOfLine(l), undone: e.outOfLine(l, job.DriftUndone)}
+			e.want(s)
 		}
 		s.low = l
 		var err error
@@ -115,7 +122,7 @@ func (e *enforcer) set(low job.LowState) (released []job.Low) {
 			e.m.log.Error("state cannot be enforced", "state", l.Key(), "error", err)
 			continue
 		}
-		e.states[l.Key()] = s
+		e.states[s.key] = s
 	}
 	for key, s := range before {
 		if e.states[key] == nil && (s.drifted || !s.contest.IsZero()) {
@@ -123,6 +130,7 @@ func (e *enforcer) set(low job.LowState) (released []job.Low) {
 		}
 	}
 	e.index()
+	e.fronts()
 	notify(e.wake)
 	return released
 }
@@ -150,11 +158,7 @@ func (e *enforcer) index() {
 			if w.Recurse {
 				e.trees[tag+"/"] = append(e.trees[tag+"/"], s)
 			}
-			watch := beacons.Watch{Path: w.Path, Recurse: w.Recurse, Link: w.Link}
-			if !s.contest.IsZero() {
-				watch.Settle = warWaitMin // each event of a war would cost a commit
-			}
-			watches = append(watches, watch)
+			watches = append(watches, beacons.Watch{Path: w.Path, Recurse: w.Recurse, Link: w.Link})
 		}
 	}
 	if !slices.Equal(watches, e.watches) {
@@ -176,7 +180,7 @@ func (e *enforcer) sorted() []*enforced {
 	for _, s := range e.states {
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b *enforced) int { return strings.Compare(a.low.Key(), b.low.Key()) })
+	slices.SortFunc(list, func(a, b *enforced) int { return strings.Compare(a.key, b.key) })
 	return list
 }
 
@@ -185,6 +189,31 @@ func (e *enforcer) watched() []beacons.Watch {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.watches
+}
+
+// fronts finds what contested states want watched. The caller holds mu.
+func (e *enforcer) fronts() {
+	var wars []states.Watch
+	for _, s := range e.queue { // whatever is contested stands there
+		if !s.contest.IsZero() && e.states[s.key] == s {
+			wars = append(wars, s.watches...)
+		}
+	}
+	e.wars.Store(&wars)
+}
+
+// pace is how often a path of a contested state is told: each event of a war would cost a commit. It is beacons.Env.Pace.
+func (e *enforcer) pace(path string) time.Duration {
+	wars := e.wars.Load()
+	if wars == nil {
+		return 0
+	}
+	for _, w := range *wars {
+		if path == w.Path || w.Recurse && strings.HasPrefix(path, strings.TrimSuffix(w.Path, "/")+"/") {
+			return warWaitMin
+		}
+	}
+	return 0
 }
 
 // noticed takes note of a beacon's event: tag is its tail, behind the minion's name. What is as Brine made it matters only to a
@@ -200,11 +229,12 @@ func (e *enforcer) noticed(tag string, own bool, cause event.ID, now time.Time) 
 	}
 	for _, s := range hit {
 		if own {
-			s.pending = s.pending || s.drifted
-			notify(e.wake)
+			if s.drifted {
+				e.want(s)
+			}
 			continue
 		}
-		s.pending = true
+		e.want(s)
 		if s.arming { // it watches already
 			s.arming, s.next = false, time.Time{}
 		}
@@ -214,18 +244,26 @@ func (e *enforcer) noticed(tag string, own bool, cause event.ID, now time.Time) 
 		if !s.contest.IsZero() {
 			s.contest = now
 		}
-		notify(e.wake)
 	}
+}
+
+// want has a state looked at. The caller holds mu.
+func (e *enforcer) want(s *enforced) {
+	s.pending = true
+	if !s.queued {
+		s.queued = true
+		e.queue = append(e.queue, s)
+	}
+	notify(e.wake)
 }
 
 // checkAll has everything looked at, as if it had drifted.
 func (e *enforcer) checkAll() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.states {
-		s.pending = true
+	for _, s := range e.sorted() {
+		e.want(s)
 	}
-	notify(e.wake)
 }
 
 // run puts right what drifts until ctx ends, and looks at everything at the start and from time to time.
@@ -263,61 +301,80 @@ type task struct {
 // work looks at every state that is due, and says when the next one will be.
 func (e *enforcer) work(ctx context.Context) (again time.Time) {
 	for {
-		t, at, ok := e.due(time.Now())
-		if !ok || ctx.Err() != nil {
+		tasks, at := e.due(time.Now())
+		if len(tasks) == 0 || ctx.Err() != nil {
 			return at
 		}
-		e.put(ctx, t)
+		e.put(ctx, tasks)
 	}
 }
 
-// due takes the next state that may have drifted.
-func (e *enforcer) due(now time.Time) (t task, again time.Time, ok bool) {
+// due takes the states that may have drifted, as many as one run takes; without one it says when the next will be due.
+func (e *enforcer) due(now time.Time) (tasks []task, again time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.applying {
-		return t, again, false
+		return nil, again
 	}
-	for _, s := range e.sorted() {
+	left := e.queue[:0]
+	for _, s := range e.queue {
 		at := s.next
 		switch {
-		case s.undone, !s.pending && s.contest.IsZero():
+		case e.states[s.key] != s, s.undone, !s.pending && s.contest.IsZero():
+			s.queued = false
 			continue
 		case !s.pending: // contested, and quiet: is it over?
 			at = s.contest.Add(s.wait + warWaitMin)
 		}
-		if now.Before(at) {
+		if now.Before(at) || len(tasks) == maxTasks {
+			left = append(left, s)
 			if again.IsZero() || at.Before(again) {
 				again = at
 			}
 			continue
 		}
-		t = task{s: s, low: s.low, causes: s.causes}
+		tasks = append(tasks, task{s: s, low: s.low, causes: s.causes})
 		s.pending, s.arming, s.causes = false, false, nil
-		return t, time.Time{}, true
+		if s.queued = !s.contest.IsZero(); s.queued {
+			left = append(left, s)
+		}
 	}
-	return t, again, false
+	clear(e.queue[len(left):])
+	e.queue = left
+	return tasks, again
 }
 
-// put brings one state about, or in warn mode and while it is held says how it differs, and tells what came of it.
-func (e *enforcer) put(ctx context.Context, t task) {
-	ctx, cancel := context.WithTimeout(ctx, enforceTimeout)
-	defer cancel()
-	var cause event.ID
-	if len(t.causes) > 0 {
-		cause = t.causes[0]
+// put brings states about, or in warn mode and while they are held says how they differ, and tells what came of it.
+func (e *enforcer) put(ctx context.Context, tasks []task) {
+	var look, mend []task
+	for _, t := range tasks {
+		if t.held = e.holding(t); t.held != "" {
+			defer e.keep(t)
+		}
+		if t.held != "" || t.low.Enforce == job.EnforceWarn {
+			look = append(look, t)
+		} else {
+			mend = append(mend, t)
+		}
 	}
-	look := t.low.Enforce == job.EnforceWarn
-	if t.held = e.holding(t); t.held != "" {
-		look = true
-		defer e.keep(t)
-	}
-	results := e.m.convergeUnless(ctx, func() bool { return e.stale(t) }, job.LowState{States: []job.Low{t.low}}, look, cause)
-	if ctx.Err() != nil || len(results) != 1 {
+	e.putAll(ctx, mend, false)
+	e.putAll(ctx, look, true)
+}
+
+// putAll is one run; look: nothing is changed.
+func (e *enforcer) putAll(ctx context.Context, tasks []task, look bool) {
+	if len(tasks) == 0 {
 		return
 	}
-	r := results[0]
-	if what, ok := e.judge(t.s, r, time.Now()); ok {
-		e.tell(ctx, t, r, what)
+	tasks, results := e.m.enforce(ctx, tasks, look)
+	if ctx.Err() != nil || len(results) != len(tasks) {
+		return
 	}
+	var news []drift
+	for i, r := range results {
+		if what, ok := e.judge(tasks[i].s, r, time.Now()); ok {
+			news = append(news, drift{tasks[i], r, what})
+		}
+	}
+	e.tell(ctx, news)
 }

@@ -122,8 +122,11 @@ func TestJudgeWar(t *testing.T) {
 	if s.wait != warWaitMax {
 		t.Errorf("it is put right each %s, want %s in the end", s.wait, warWaitMax)
 	}
-	if got := e.watched(); len(got) != 1 || got[0].Settle == 0 {
-		t.Errorf("the beacon tells without pause: %+v", got)
+	if got := e.pace("/etc/motd"); got == 0 {
+		t.Error("the beacon tells without pause")
+	}
+	if got := e.pace("/etc/motd2"); got != 0 {
+		t.Errorf("another file is told each %s only", got)
 	}
 	if _, ok := e.judge(s, job.StateResult{OK: true}, s.contest.Add(time.Second)); ok {
 		t.Error("it was over too soon")
@@ -131,8 +134,8 @@ func TestJudgeWar(t *testing.T) {
 	if what, ok := e.judge(s, job.StateResult{OK: true}, s.contest.Add(time.Minute)); !ok || what != "settled" {
 		t.Errorf("it was not over: %q", what)
 	}
-	if got := e.watched(); got[0].Settle != 0 {
-		t.Errorf("the beacon is still held back: %+v", got)
+	if got := e.pace("/etc/motd"); got != 0 {
+		t.Errorf("the beacon is still held back: %s", got)
 	}
 	if what, _ := e.judge(s, fixed, s.contest.Add(2*time.Minute)); what != "corrected" {
 		t.Errorf("afterwards a drift is %q", what)
@@ -154,8 +157,11 @@ func TestNoticed(t *testing.T) {
 	if !s.pending || len(s.causes) != event.MaxCauses {
 		t.Fatalf("pending %v with %d causes", s.pending, len(s.causes))
 	}
-	got, _, ok := e.due(now)
-	if !ok || got.low.Name != "/etc/motd" || len(got.causes) != event.MaxCauses || s.pending {
-		t.Fatalf("due: %+v, %v", got, ok)
+	tasks, _ := e.due(now)
+	if len(tasks) != 1 {
+		t.Fatalf("due: %+v", tasks)
+	}
+	if got := tasks[0]; got.low.Name != "/etc/motd" || len(got.causes) != event.MaxCauses || s.pending {
+		t.Fatalf("due: %+v", got)
 	}
 }

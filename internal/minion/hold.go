@@ -212,9 +212,8 @@ func (e *enforcer) freed() {
 		if s.drifted && s.contest.IsZero() {
 			s.next = time.Time{}
 		}
-		s.pending = true
+		e.want(s)
 	}
-	notify(e.wake)
 }
 
 // keep gives the causes back to a state that was looked at while it was held: they belong to the correction that is still to come.

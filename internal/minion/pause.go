@@ -43,7 +43,7 @@ func (e *enforcer) pause(list []*enforced, test bool) (before map[*enforced]bool
 			s.undone, s.drifted, s.contest, s.wait, s.recent = true, true, time.Time{}, 0, nil
 		}
 	}
-	e.index()
+	e.fronts()
 	return before
 }
 
@@ -52,8 +52,7 @@ func (e *enforcer) resume(s *enforced, told bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s.undone, s.drifted, s.next = false, false, time.Time{}
-	s.pending = true
-	notify(e.wake)
+	e.want(s)
 	return told
 }
 
@@ -68,7 +67,8 @@ func (e *enforcer) stale(t task) bool {
 	if !e.applying && job.HashStates([]job.Low{t.low}) == job.HashStates([]job.Low{t.s.low}) && e.states[t.low.Key()] == t.s {
 		return false
 	}
-	t.s.pending, t.s.causes = true, append(t.causes, t.s.causes...)
+	e.want(t.s)
+	t.s.causes = append(t.causes, t.s.causes...)
 	t.s.causes = t.s.causes[:min(len(t.s.causes), event.MaxCauses)]
 	return true
 }
@@ -98,7 +98,8 @@ func (e *enforcer) applied(low job.LowState) bool {
 // revive enforces what was applied again. It is pending then, and told when it is right. The caller holds mu.
 func (e *enforcer) revive() {
 	for _, s := range e.again {
-		s.undone, s.pending, s.next = false, true, time.Time{}
+		s.undone, s.next = false, time.Time{}
+		e.want(s)
 	}
 	e.again = nil
 }

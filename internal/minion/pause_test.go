@@ -36,7 +36,7 @@ func TestUndoneIsLeft(t *testing.T) {
 	now := time.Now().Add(time.Minute)
 	drift := func() (task, bool) {
 		e.noticed("file/etc/motd", false, event.ID{Origin: "web1", Seq: 1}, now)
-		begun, _, ok := e.due(now)
+		begun, _, ok := one(e.due(now))
 		return begun, ok
 	}
 	begun, ok := drift()
@@ -76,12 +76,12 @@ func TestAnOlderLowStateIsStale(t *testing.T) {
 	now := time.Now().Add(time.Minute)
 	cause := event.ID{Origin: "web1", Seq: 1}
 	e.noticed("file/etc/motd", false, cause, now)
-	begun, _, _ := e.due(now)
+	begun, _, _ := one(e.due(now))
 	e.apply(true)
 	if !e.stale(begun) || !s.pending || len(s.causes) != 1 {
 		t.Error("while states are applied nothing is put right, and nothing is forgotten")
 	}
-	if _, _, ok := e.due(now); ok {
+	if _, _, ok := one(e.due(now)); ok {
 		t.Error("it is begun while states are applied")
 	}
 	e.set(job.LowState{States: []job.Low{lowOf(t, "b", "/etc/motd", job.EnforceTrue)}})
@@ -89,8 +89,16 @@ func TestAnOlderLowStateIsStale(t *testing.T) {
 	if !e.stale(begun) {
 		t.Error("the old one is brought back")
 	}
-	next, _, ok := e.due(now)
+	next, _, ok := one(e.due(now))
 	if !ok || e.stale(next) || next.low.SLS != "b" {
 		t.Errorf("the new one is not looked at: %+v", next.low)
 	}
+}
+
+// one is what is due of a single state.
+func one(tasks []task, again time.Time) (t task, _ time.Time, ok bool) {
+	if len(tasks) == 0 {
+		return t, again, false
+	}
+	return tasks[0], again, true
 }

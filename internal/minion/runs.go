@@ -86,17 +86,9 @@ func (m *Minion) run(ctx context.Context, in Run) error {
 
 // converge runs a low state: one at a time, whoever asks.
 func (m *Minion) converge(ctx context.Context, low job.LowState, test bool, cause event.ID) []job.StateResult {
-	return m.convergeUnless(ctx, func() bool { return false }, low, test, cause)
-}
-
-// convergeUnless is converge, unless by its turn nobody wants it any more.
-func (m *Minion) convergeUnless(ctx context.Context, unwanted func() bool, low job.LowState, test bool, cause event.ID) []job.StateResult {
 	defer m.tellDropped(ctx)
 	m.running.Lock()
 	defer m.running.Unlock()
-	if unwanted() {
-		return nil
-	}
 	if !test {
 		defer m.super.Runs().Begin(causeText(cause))()
 	}
@@ -109,6 +101,35 @@ func causeText(cause event.ID) string {
 		return ""
 	}
 	return cause.String()
+}
+
+// enforce runs states that each answer an event of their own; look: it only says how they differ.
+// What nobody wants any more by its turn is left out: wanted is the rest.
+func (m *Minion) enforce(ctx context.Context, tasks []task, look bool) (wanted []task, results []job.StateResult) {
+	defer m.tellDropped(ctx)
+	m.running.Lock()
+	defer m.running.Unlock()
+	var low job.LowState
+	for _, t := range tasks {
+		if !m.enforcer.stale(t) {
+			wanted, low.States = append(wanted, t), append(low.States, t.low)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	cause := func(i int) (cause event.ID) {
+		if len(wanted[i].causes) > 0 {
+			cause = wanted[i].causes[0]
+		}
+		return cause
+	}
+	if !look {
+		defer m.super.Runs().Begin(causeText(cause(0)))()
+	}
+	runner := *m.runner
+	runner.Timeout = enforceTimeout
+	return wanted, runner.RunEach(ctx, low, look, cause)
 }
 
 // verdict sums up the states: all well, or the first that failed.

@@ -117,11 +117,11 @@ func (m *Minion) afterUndo(ctx context.Context, s *enforced, wasUndone bool, j *
 	}
 	t := task{s: s, low: s.low, causes: []event.ID{j.Cause}}
 	if r := results[0]; !r.OK || len(r.Changes) > 0 {
-		m.enforcer.tell(ctx, t, r, job.DriftUndone)
+		m.enforcer.tell(ctx, []drift{{t, r, job.DriftUndone}})
 		return true
 	}
 	if m.enforcer.resume(s, wasUndone) {
-		m.enforcer.tell(ctx, t, results[0], job.DriftSettled)
+		m.enforcer.tell(ctx, []drift{{t, results[0], job.DriftSettled}})
 	}
 	return false
 }

@@ -37,7 +37,7 @@ func (h beaconHost) Env(in beaconset.Instance) beacons.Env {
 	m := h.m
 	return beacons.Env{
 		Root: m.cfg.Root, Files: m.files, Own: m.expect.Own, OwnTold: m.expect.Told,
-		Baseline: m.outbox.Baseline(bucketOf(in)), Now: time.Now, Actor: m.files.Actors(),
+		Baseline: m.outbox.Baseline(bucketOf(in)), Now: time.Now, Actor: m.files.Actors(), Pace: m.enforcer.pace,
 	}
 }
 

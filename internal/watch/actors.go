@@ -57,9 +57,10 @@ type place struct {
 
 // actors remembers who has lately changed what in the watched folders. Its reader is the only one that adds to it.
 type actors struct {
-	fan   *fanotify
-	proc  string     // where /proc is
-	fresh []*process // the reader's: read, but for their ancestors
+	fan    *fanotify
+	proc   string     // where /proc is
+	fresh  []*process // the reader's: read, but for their ancestors
+	learnt bool       // the reader's: of a process that was not known
 
 	unnamed []namedDeed // the reader's: whose package has not been looked for
 
@@ -148,6 +149,7 @@ func (a *actors) lookup(path string, since time.Time) *beacons.Actor {
 		if left <= 0 || !a.fan.behind() {
 			break
 		}
+		a.fan.want()
 		timer := time.NewTimer(left)
 		select {
 		case <-progress:

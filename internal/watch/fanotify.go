@@ -26,6 +26,9 @@ const (
 	// busyMost is how long the reader may work without a rest before it lets others run for busyRest.
 	busyMost = 20 * time.Millisecond
 	busyRest = 5 * time.Millisecond
+	// dullReads in a row, within dullTime, that told of nobody new make the reader rest for dullRest after each further one: somebody
+	// writes without pause, and the kernel makes one event of many meanwhile. A look-up ends the rest.
+	dullReads = 32
 )
 
 // programPlaces are where programs commonly stand: a program that starts from a mount that holds one of these is remembered.
@@ -37,8 +40,10 @@ func programPlaces() []string {
 type fanotify struct {
 	fd      int
 	wake    int // eventfd that ends the reader
+	nudge   int // eventfd that ends its rest
 	log     *slog.Logger
 	polling atomic.Bool // the reader has nothing in hand
+	resting atomic.Bool // it lets events come together
 	done    sync.WaitGroup
 	closed  atomic.Bool
 }
@@ -50,12 +55,17 @@ func openFanotify(log *slog.Logger) (*fanotify, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fanotify: %w", err)
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("fanotify: %w", err)
+	f := &fanotify{fd: fd, log: log}
+	for _, event := range []*int{&f.wake, &f.nudge} {
+		if *event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+			unix.Close(fd)
+			if f.wake > 0 {
+				unix.Close(f.wake)
+				unix.Close(f.nudge)
+			}
+			return nil, fmt.Errorf("fanotify: %w", err)
+		}
 	}
-	f := &fanotify{fd: fd, wake: wake, log: log}
 	f.polling.Store(true)
 	for _, p := range programPlaces() {
 		if err := unix.FanotifyMark(fd, unix.FAN_MARK_ADD|unix.FAN_MARK_MOUNT, unix.FAN_OPEN_EXEC, unix.AT_FDCWD, p); err != nil {
@@ -95,13 +105,14 @@ func (f *fanotify) behind() bool {
 	return err == nil && n > 0
 }
 
-// read calls take with what the kernel tells, until close. idle is called when nothing waits; it returns when it wants to be called
-// again (0: not before the next event).
-func (f *fanotify) read(take func([]byte), idle func() time.Duration) {
+// read calls take with what the kernel tells, until close; take says whether it has learnt of anybody. idle is called when nothing
+// waits; it returns when it wants to be called again (0: not before the next event).
+func (f *fanotify) read(take func([]byte) (learnt bool), idle func() time.Duration) {
 	defer f.done.Done()
 	runtime.LockOSThread() // never unlocked: the thread ends with its priority
 	hurry()
 	buf := make([]byte, fanBuffer)
+	dull := pacer{most: dullReads}
 	fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(f.wake), Events: unix.POLLIN}}
 	for {
 		var limit *unix.Timespec
@@ -124,9 +135,10 @@ func (f *fanotify) read(take func([]byte), idle func() time.Duration) {
 			continue
 		}
 		rested := time.Now()
+		learnt := false
 		for {
 			if n, err = unix.Read(f.fd, buf); n > 0 {
-				take(buf[:n])
+				learnt = take(buf[:n]) || learnt
 				if time.Since(rested) > busyMost {
 					time.Sleep(busyRest)
 					rested = time.Now()
@@ -142,6 +154,28 @@ func (f *fanotify) read(take func([]byte), idle func() time.Duration) {
 			}
 			break
 		}
+		if dull.next(!learnt) {
+			f.rest()
+		}
+	}
+}
+
+// rest lets events come together, unless somebody wants to know.
+func (f *fanotify) rest() {
+	fds := []unix.PollFd{{Fd: int32(f.nudge), Events: unix.POLLIN}, {Fd: int32(f.wake), Events: unix.POLLIN}}
+	limit := unix.NsecToTimespec(int64(dullRest))
+	f.resting.Store(true)
+	_, _ = unix.Ppoll(fds, &limit, nil) // what disturbs it ends it
+	f.resting.Store(false)
+	var n [8]byte
+	_, _ = unix.Read(f.nudge, n[:])
+}
+
+// want ends a rest: what waits is needed now.
+func (f *fanotify) want() {
+	if f.resting.Load() {
+		one := [8]byte{1}
+		_, _ = unix.Write(f.nudge, one[:])
 	}
 }
 

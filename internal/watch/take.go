@@ -23,8 +23,9 @@ type pendingExec struct {
 	look int
 }
 
-// take takes in what one read gave.
-func (a *actors) take(b []byte) {
+// take takes in what one read gave, and says whether that told of anybody new.
+func (a *actors) take(b []byte) (learnt bool) {
+	a.learnt = false
 	me := self()
 	err := parseFanEvents(b, func(e fanEvent) {
 		if e.pidfd >= 0 {
@@ -48,6 +49,7 @@ func (a *actors) take(b []byte) {
 	close(a.progress)
 	a.progress = make(chan struct{})
 	a.mu.Unlock()
+	return a.learnt
 }
 
 // event reads who it is, as long as that can be read, and notes what was done. own: it was this process, which is nobody.
@@ -182,6 +184,7 @@ func (a *actors) keep(p, old *process) *process {
 		a.mu.Unlock()
 		return old
 	}
+	a.learnt = true
 	if old != nil && old.ppid == p.ppid && old.start == p.start && old.manager == "" {
 		p.recognise(p.pid, p.exe, p.cmdline)
 		p.parents = old.parents
@@ -231,6 +234,7 @@ func (a *actors) exec(e fanEvent) {
 	if err != nil {
 		return
 	}
+	a.learnt = true
 	p.execing = !runs(a.proc, p, e.name)
 	a.fresh = append(a.fresh, p)
 	a.mu.Lock()

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 
 	"brine/beacons"
 )
@@ -29,11 +30,12 @@ const (
 	// maxPending bounds the paths of one watch that are noted and not delivered yet. Beyond it, one note says that
 	// everything is to be compared, and why.
 	maxPending = 4096
-	// maxEvents is how many events are read ahead of the kernel's own queue (fs.inotify.max_queued_events).
-	maxEvents = 1024
 	// verifyEvery is how often the watched folders are checked for what the kernel does not tell: a file system mounted
 	// over one or unmounted, a watch that could not be set before.
 	verifyEvery = time.Minute
+	// dullEvents in a row, within dullTime, that matter to nobody make us rest for dullRest after each further one: somebody writes
+	// without pause beside what is watched. Meanwhile events wait in the kernel, which makes one of many.
+	dullEvents = 64
 	// errorPause slows down a kernel that answers every read with an error.
 	errorPause = 10 * time.Millisecond
 )
@@ -65,7 +67,7 @@ var _ beacons.Notifier = (*Watcher)(nil)
 
 // New opens the process's inotify instance. log takes what cannot be told by a note.
 func New(log *slog.Logger) (*Watcher, error) {
-	fs, err := fsnotify.NewBufferedWatcher(maxEvents)
+	fs, err := fsnotify.NewWatcher() // nothing is read ahead of the kernel's own queue, fs.inotify.max_queued_events
 	if err != nil {
 		return nil, limitError("open the file watcher", err)
 	}
@@ -140,13 +142,16 @@ func (w *Watcher) events() {
 	defer w.wg.Done()
 	tick := time.NewTicker(verifyEvery)
 	defer tick.Stop()
+	dull := pacer{most: dullEvents}
 	for {
 		select {
 		case e, ok := <-w.fs.Events:
 			if !ok {
 				return
 			}
-			w.event(e)
+			if dull.next(w.event(e)) {
+				time.Sleep(dullRest)
+			}
 		case <-w.kick:
 			w.rescan()
 		case <-tick.C:
@@ -176,8 +181,8 @@ func (w *Watcher) errors() {
 }
 
 // event passes one event on. The name may be an entry of a watched folder, a watched folder itself, or both: telling
-// too many is harmless.
-func (w *Watcher) event(e fsnotify.Event) {
+// too many is harmless. dull: it matters to nobody.
+func (w *Watcher) event(e fsnotify.Event) (dull bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := e.Name
@@ -190,10 +195,14 @@ func (w *Watcher) event(e fsnotify.Event) {
 			w.bury(d)
 		}
 	}
+	dull = len(w.graves) == 0
 	if d := w.byName[filepath.Dir(name)]; d != nil && name != "/" {
-		w.entry(d, filepath.Base(name), moved)
+		base := filepath.Base(name)
+		dull = dull && len(d.nodes) == 0 && len(d.steps[base]) == 0
+		w.entry(d, base, moved)
 	}
 	w.mend()
+	return dull
 }
 
 // entry tells that something happened to a name in a folder; moved: the name may stand for another file now, or for none.
@@ -202,7 +211,7 @@ func (w *Watcher) entry(d *dir, name string, moved bool) {
 		if last {
 			t.notes.add(t.path, false, "")
 		}
-		if moved {
+		if moved && (!last || !w.plainFile(t, d, name)) {
 			w.again(t, !last, "")
 		}
 	}
@@ -215,6 +224,22 @@ func (w *Watcher) entry(d *dir, name string, moved bool) {
 			w.regrow(n, name)
 		}
 	}
+}
+
+// plainFile reports whether what came, went or was replaced at the end of a target's way leaves the way as it was: neither a folder
+// nor a link stood there, or does now. Files are replaced all the time.
+func (w *Watcher) plainFile(t *target, d *dir, name string) bool {
+	if t.root != nil || d.dead {
+		return false
+	}
+	for s, last := range t.steps {
+		if last && s != (step{d, name}) {
+			return false // the way goes on behind a link
+		}
+	}
+	var st unix.Stat_t
+	err := lstat(join(d.name, name), &st)
+	return err == unix.ENOENT || err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 // again resolves a target anew, and has everything compared where its folders are others now.

@@ -129,7 +129,7 @@ func (a *Absent) Apply(ctx context.Context, env states.Env, changes states.Chang
 	if err != nil {
 		return err
 	}
-	return dir.Sync()
+	return lasting(env, dir)
 }
 
 // removeFolder empties and removes the folder that Check saw.

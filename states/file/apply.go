@@ -35,7 +35,7 @@ func (m *Managed) Apply(ctx context.Context, env states.Env, changes states.Chan
 		return err
 	}
 	defer dir.Close()
-	dir.Lazy = m.batch != nil
+	dir.Lazy = m.batch != nil || env.Later != nil
 	now := *m.last
 	if now.exists && now.IsRegular() && now.SHA256 == "" {
 		f, err := dir.Look(ctx, name, true) // its content is left alone, but has to be known
@@ -76,6 +76,9 @@ func (m *Managed) setAttributes(env states.Env, dir *hostfs.Dir, name string, w 
 	if errors.Is(err, hostfs.ErrMoved) {
 		return nil // the next Check sees what stands there now
 	}
+	if err == nil && m.batch == nil {
+		lastingFile(env, m.Name)
+	}
 	return err
 }
 
@@ -103,7 +106,7 @@ func (m *Managed) write(ctx context.Context, env states.Env, dir *hostfs.Dir, na
 	if err := (swap{path: m.Name, must: m.Backup == keptOnMinion, refuse: refuse}).run(ctx, env, draft, now); err != nil {
 		return err
 	}
-	return m.batch.sync(dir)
+	return m.batch.sync(env, dir)
 }
 
 // accepted asks check_cmd about the draft, which has its content and its attributes by now.

@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"io/fs"
+	"path"
 
 	"brine/internal/hostfs"
 	"brine/states"
@@ -15,10 +16,10 @@ type batch struct {
 
 func newBatch() *batch { return &batch{dirs: map[string]bool{}} }
 
-// sync makes what was done in a folder last: at once, or in a batch at its end.
-func (b *batch) sync(dir *hostfs.Dir) error {
+// sync makes what was done in a folder last: at the end of the run, or of the batch.
+func (b *batch) sync(env states.Env, dir *hostfs.Dir) error {
 	if b == nil {
-		return dir.Sync()
+		return lasting(env, dir)
 	}
 	b.dirs[dir.Path()] = true
 	return nil
@@ -28,16 +29,49 @@ func (b *batch) sync(dir *hostfs.Dir) error {
 func (b *batch) finish(env states.Env) error {
 	var errs []error
 	for p := range b.dirs {
-		dir, _, err := hostfs.OpenFolder(env.Root, p)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed later in the same batch
-		}
-		if err == nil {
-			err = dir.Sync()
-			dir.Close()
-		}
-		errs = append(errs, err)
+		errs = append(errs, syncFolder(env.Root, p))
 	}
 	b.dirs = map[string]bool{}
 	return errors.Join(errs...)
+}
+
+// lasting makes what was done in a folder last, with what other states of the run have done there.
+func lasting(env states.Env, dir *hostfs.Dir) error {
+	if env.Later == nil {
+		return dir.Sync()
+	}
+	p := dir.Path()
+	env.Later(p, func() error { return syncFolder(env.Root, p) })
+	return nil
+}
+
+// syncFolder does that for a folder by its path. One that was removed since needs it no more.
+func syncFolder(root, p string) error {
+	dir, _, err := hostfs.Parent(root, path.Join(p, "any"), false) // the folder may be "/"
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// lastingFile makes owner and mode last that were set in place.
+func lastingFile(env states.Env, p string) {
+	if env.Later == nil {
+		return
+	}
+	env.Later(p, func() error {
+		dir, name, err := hostfs.Parent(env.Root, p, false)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		return dir.SyncFile(name)
+	})
 }

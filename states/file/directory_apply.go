@@ -78,7 +78,7 @@ func (d *Directory) applyFolder(ctx context.Context, env states.Env) error {
 	if err := s.run(ctx, env, draft, now); err != nil {
 		return err
 	}
-	return d.batch.sync(dir)
+	return d.batch.sync(env, dir)
 }
 
 // inTheWay refuses what a new folder may not displace: another folder above all.
@@ -127,7 +127,7 @@ func (d *Directory) cleanNow(ctx context.Context, env states.Env, dir *hostfs.Di
 		return err
 	}
 	_, err = s.empty(ctx, dir, "", 0)
-	return errors.Join(err, dir.Sync())
+	return errors.Join(err, lasting(env, dir))
 }
 
 // checkBelow adds what recurse and clean would change.

@@ -308,7 +308,7 @@ func (r *Recurse) applyParts(ctx context.Context, env states.Env) error {
 		return err
 	}
 	_, err = s.empty(ctx, dir, "", 0)
-	return errors.Join(err, r.batch.sync(dir))
+	return errors.Join(err, r.batch.sync(env, dir))
 }
 
 // Comment says in a sentence what came of it, as Salt does.

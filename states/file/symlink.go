@@ -216,7 +216,7 @@ func (l *Symlink) Apply(ctx context.Context, env states.Env, changes states.Chan
 	if err := s.run(ctx, env, draft, now); err != nil {
 		return err
 	}
-	return dir.Sync()
+	return lasting(env, dir)
 }
 
 // Comment says in a sentence what came of it, as Salt does.
