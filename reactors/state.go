@@ -99,7 +99,7 @@ func (t *windows) restore(kind, rule, rest string, value []byte) error {
 	if kind == t.keys.keptKind {
 		var s seen
 		if err := json.Unmarshal(value, &s); err != nil || !ok {
-			return fmt.Errorf("an event that a window keeps cannot be read: %w", err)
+			return fmt.Errorf("an event that a window keeps cannot be read: %v", err)
 		}
 		w := t.window(rule, key)
 		at, double := slices.BinarySearchFunc(w.kept, s, compareSeen)
@@ -111,7 +111,7 @@ func (t *windows) restore(kind, rule, rest string, value []byte) error {
 	}
 	var d Decision
 	if err := json.Unmarshal(value, &d); err != nil || !ok {
-		return fmt.Errorf("a decision held back cannot be read: %w", err)
+		return fmt.Errorf("a decision held back cannot be read: %v", err)
 	}
 	w := t.window(rule, key)
 	if w.held == nil {

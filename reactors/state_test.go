@@ -231,7 +231,8 @@ func TestHeldIsBounded(t *testing.T) {
 // Damaged and unknown pieces of state are told, and do not take the others with them.
 func TestRestoreDamage(t *testing.T) {
 	r := New(mustLoad(t, "r:\n  on: a\n  throttle: {once_within: 10s}\n  do: {event.fire: b}\n"))
-	for key, value := range map[string]string{"": "", "w": "", "x/r/k": "{}", "w/r/[]": "{", "h/r/d": "{}", "h/r/d/[]": "["} {
+	for key, value := range map[string]string{"": "", "w": "", "x/r/k": "{}", "w/r/[]": "{", "h/r/d": "{}", "h/r/d/[]": "[",
+		"k/r/1": "{}", "k/r/1/[]": "[", "e/r/1/[]": "3", "c/r/[]": "", "o/web1": "soon", "o/": "3", "/r/[]": "{}"} {
 		if err := r.Restore(key, []byte(value)); err == nil {
 			t.Errorf("%q with %q was taken", key, value)
 		}
