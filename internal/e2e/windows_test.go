@@ -37,7 +37,9 @@ gather:
 `)
 	w.startMaster()
 	var ids []string
-	login := func(user string) { ids = append(ids, w.say("ops/login", map[string]any{"user": user, "ok": true}).String()) }
+	login := func(user string) {
+		ids = append(ids, w.say("ops/login", map[string]any{"user": user, "ok": true}).String())
+	}
 	w.say("ops/begin", map[string]any{"job": "a"})
 	w.say("ops/begin", map[string]any{"job": "b"})
 	login("joe")
