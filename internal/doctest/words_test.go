@@ -24,7 +24,7 @@ var words = map[string]string{
 	"minion socket":             "unix socket on which `brine event fire` reaches this minion",
 	"minion root":               "absolute path of a folder to take for `/`: for trying out",
 	"minion grains":             "facts of your own; they win over those that were collected",
-	"minion allow.functions":    "what jobs may ask for: `state.apply`, `test.ping`",
+	"minion allow.functions":    "what jobs may ask for: `state.apply`, `state.undo`, `state.kept`, `state.fetch` (file contents for `brine state adopt`), `test.ping`",
 	"minion allow.states":       "which states may be run, as `module.function`",
 	"minion allow.paths":        "which paths states may touch, when a state's name is a path",
 	"minion outbox":             "bytes that events may take until the master has acknowledged them",
