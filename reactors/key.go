@@ -5,7 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+
+	"brine/internal/config"
 )
 
 // windowKey makes the key of a window out of the values of by: a JSON list, cut and hashed where it is long.
@@ -38,4 +42,24 @@ func windowKey(by []*expr, s *scope) (string, error) {
 func fingerprint(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8])
+}
+
+// canonical writes a node so that two that mean the same are the same text, wherever they stand.
+func canonical(n *config.Node) string {
+	switch n.Kind() {
+	case config.Map:
+		var parts []string
+		for _, p := range n.Pairs() {
+			parts = append(parts, strconv.Quote(p.Key.Text())+":"+canonical(p.Value))
+		}
+		slices.Sort(parts)
+		return "{" + strings.Join(parts, ",") + "}"
+	case config.List:
+		var parts []string
+		for _, it := range n.Items() {
+			parts = append(parts, canonical(it))
+		}
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	return strconv.Quote(n.Text())
 }

@@ -384,23 +384,3 @@ func (c *ruleCompiler) shown(sources []source) []string {
 	}
 	return list
 }
-
-// canonical writes a node so that two that mean the same are the same text, wherever they stand.
-func canonical(n *config.Node) string {
-	switch n.Kind() {
-	case config.Map:
-		var parts []string
-		for _, p := range n.Pairs() {
-			parts = append(parts, strconv.Quote(p.Key.Text())+":"+canonical(p.Value))
-		}
-		slices.Sort(parts)
-		return "{" + strings.Join(parts, ",") + "}"
-	case config.List:
-		var parts []string
-		for _, it := range n.Items() {
-			parts = append(parts, canonical(it))
-		}
-		return "[" + strings.Join(parts, ",") + "]"
-	}
-	return strconv.Quote(n.Text())
-}
