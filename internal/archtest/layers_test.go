@@ -34,7 +34,8 @@ var layers = []struct {
 	{"roles", []string{"internal/minion", "internal/master"}},
 	{"the API", []string{"internal/api"}},
 	{"what serves and uses the API, and the lists of all modules", []string{
-		"internal/api/apiserver", "internal/rig", "internal/daemon", "beacons/all", "states/all", "internal/action/all"}},
+		"internal/api/apiserver", "internal/rig", "internal/daemon", "beacons/all", "states/all"}},
+	{"the list of actions, of which one checks states", []string{"internal/action/all"}},
 	{"sockets of the roles, command line", []string{"internal/api/masterapi", "internal/api/minionapi", "internal/cli"}},
 	{"commands", []string{"cmd/brine", "cmd/brine-master", "cmd/brine-minion"}},
 }

@@ -224,7 +224,7 @@ func outcome(r job.Result) string {
 		return "failed: " + r.Error
 	case r.Fun == job.StateUndo:
 		text = undone(r, changed)
-	case r.Fun != job.StateApply:
+	case r.Fun != job.StateApply && r.Fun != job.StateSingle:
 		text = "ok"
 	case changed == 0:
 		text = "as wanted"

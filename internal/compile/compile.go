@@ -86,17 +86,22 @@ func (c *Compiler) Compile(ctx context.Context, minion string, grains map[string
 	for _, n := range names {
 		r.load(n)
 	}
+	return r.compiled(len(sls) == 0)
+}
+
+// compiled makes the low state of the files that were read.
+func (r *run) compiled(whole bool) (job.LowState, error) {
 	r.declare()
 	r.gather()
 	requires := r.requisites()
 	order := r.order(requires)
-	if err := ctx.Err(); err != nil {
+	if err := r.ctx.Err(); err != nil {
 		return job.LowState{}, err
 	}
 	if err := r.faults.Err(); err != nil {
 		return job.LowState{}, err
 	}
-	low := job.LowState{Source: r.names(), States: r.lows(order, requires), Whole: len(sls) == 0}
+	low := job.LowState{Source: r.names(), States: r.lows(order, requires), Whole: whole}
 	low.Hash = job.HashStates(low.States)
 	return low, checkSize(low)
 }

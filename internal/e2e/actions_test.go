@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,11 @@ tell:
 run:
   on: ops/run
   do: {cmd.run: [printf, '%s|', 'a b', '$HOME', '${data.said}'], tgt: '*'}
+one:
+  on: ops/one
+  do: {state.single: {file.managed: {name: '`+w.Path("host")+`/${data.name}', contents: 'it is ${data.name}', mode: '0600'}}, tgt: web1, name: one}
 `)
+	w.must(os.MkdirAll(w.Path("host"), 0o755))
 	w.startMaster()
 	w.minion("web1", "allow: {functions: [state.*, test.*, cmd.run], commands: ['**']}\n")
 	w.minion("web2", "")
@@ -60,6 +65,19 @@ run:
 	}
 	if refused.OK || !refused.Refused || !strings.Contains(refused.Error, "does not allow") {
 		t.Errorf("%+v", refused)
+	}
+	w.single()
+}
+
+// One state that stands in the rule, made of what the event says.
+func (w *world) single() {
+	w.t.Helper()
+	from := w.head()
+	w.fire("ops/one", map[string]any{"name": "made"})
+	r := w.decode(w.one("brine/job/*/ret/web1", from))
+	text, err := os.ReadFile(w.Path("host/made"))
+	if err != nil || !r.OK || string(text) != "it is made\n" && string(text) != "it is made" {
+		w.t.Errorf("%+v: %q, %v", r, text, err)
 	}
 }
 

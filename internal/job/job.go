@@ -15,13 +15,14 @@ import (
 
 // Functions that a minion knows.
 const (
-	StateApply = "state.apply" // put a low state right
-	StateUndo  = "state.undo"  // put back what was pushed aside
-	StateKept  = "state.kept"  // say what can be put back
-	StateFetch = "state.fetch" // give the content of one file to the operator who asks
-	TestPing   = "test.ping"   // answer
-	BeaconList = "beacon.list" // say which beacons run, and how they are
-	CmdRun     = "cmd.run"     // run a command
+	StateApply  = "state.apply"  // put a low state right
+	StateSingle = "state.single" // put one state right, which stands in no file
+	StateUndo   = "state.undo"   // put back what was pushed aside
+	StateKept   = "state.kept"   // say what can be put back
+	StateFetch  = "state.fetch"  // give the content of one file to the operator who asks
+	TestPing    = "test.ping"    // answer
+	BeaconList  = "beacon.list"  // say which beacons run, and how they are
+	CmdRun      = "cmd.run"      // run a command
 )
 
 // Actions that the master itself carries out.
@@ -87,6 +88,9 @@ func (j Job) Retries() Retry {
 	}
 	return DefaultRetry(j.Fun)
 }
+
+// Compiled reports whether the job goes to its minion as a low state.
+func (j Job) Compiled() bool { return j.Fun == StateApply || j.Fun == StateSingle }
 
 // Args are the arguments of a function.
 type Args struct {

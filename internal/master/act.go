@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"brine/internal/action"
+	"brine/internal/config"
 	"brine/internal/job"
 	"brine/internal/wire"
 
@@ -86,12 +87,23 @@ func (m *Master) compile(ctx context.Context, c Compile) {
 	case <-ctx.Done():
 		return
 	}
-	low, err := m.compiler.Compile(ctx, c.Job.Target, c.Grains, c.Job.Args.SLS)
+	low, err := m.lowOf(ctx, c)
 	done := Compiled{JID: c.Job.JID, Target: c.Job.Target, Err: err}
 	if err == nil {
 		done.Low, done.Named = &low, m.compiler.Named(low)
 	}
 	_ = m.input(ctx, done) // or the master is stopping
+}
+
+func (m *Master) lowOf(ctx context.Context, c Compile) (job.LowState, error) {
+	if c.Job.Fun != job.StateSingle {
+		return m.compiler.Compile(ctx, c.Job.Target, c.Grains, c.Job.Args.SLS)
+	}
+	var body any
+	if err := c.Job.Args.Data.Decode(&body); err != nil {
+		return job.LowState{}, err
+	}
+	return m.compiler.Single(ctx, config.Of(job.StateSingle, body))
 }
 
 // serve answers a minion's request for a piece of content.

@@ -96,7 +96,7 @@ func (c *Core) admit(j *openJob) {
 // waitingSame finds a rule's job that waits for the same target to do the same, and of which no attempt is under way: it will see what
 // this decision is about, so one run serves both. An operator's job is no such: it is given up sooner than a rule's.
 func (q *queue) waitingSame(j job.Job) *openJob {
-	if j.Rule == "" || j.Fun != job.StateApply {
+	if j.Rule == "" || !j.Compiled() {
 		return nil
 	}
 	for _, o := range q.jobs {
@@ -136,7 +136,7 @@ func (c *Core) dispatch(m *minion) {
 	for _, j := range m.queue.jobs {
 		switch {
 		case j.stage == ready && c.heldJob(j): // it waits until its minion is no longer paused
-		case j.Fun != job.StateApply:
+		case !j.Compiled():
 			if j.stage == ready {
 				c.hand(m, j)
 			}

@@ -21,13 +21,14 @@ type function struct {
 // functions are all that this minion knows, by name. Whether it does them is for allow to say.
 func (m *Minion) functionTable() map[string]function {
 	return map[string]function{
-		job.StateApply: {exclusive: true, run: m.stateApply},
-		job.StateUndo:  {exclusive: true, run: m.stateUndo},
-		job.StateKept:  {run: m.stateKept},
-		job.BeaconList: {run: m.beaconList},
-		job.StateFetch: {run: m.stateFetch},
-		job.CmdRun:     {run: m.cmdRun},
-		job.TestPing:   {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
+		job.StateApply:  {exclusive: true, run: m.stateApply},
+		job.StateSingle: {exclusive: true, run: m.stateSingle},
+		job.StateUndo:   {exclusive: true, run: m.stateUndo},
+		job.StateKept:   {run: m.stateKept},
+		job.BeaconList:  {run: m.beaconList},
+		job.StateFetch:  {run: m.stateFetch},
+		job.CmdRun:      {run: m.cmdRun},
+		job.TestPing:    {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},
 	}
 }
 
@@ -63,4 +64,16 @@ func (m *Minion) stateApply(ctx context.Context, j *wire.Job, r *job.Result) *jo
 		return nil
 	}
 	return &merged
+}
+
+// stateSingle applies a state that stands in no file: what is enforced stays as it is.
+func (m *Minion) stateSingle(ctx context.Context, j *wire.Job, r *job.Result) *job.LowState {
+	if j.Low == nil {
+		r.Error = "the job came without a low state"
+		return nil
+	}
+	r.Hash = j.Low.Hash
+	r.States = m.converge(ctx, *j.Low, j.Test, j.Cause)
+	r.OK, r.Error = verdict(r.States)
+	return nil
 }

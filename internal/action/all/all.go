@@ -8,6 +8,10 @@ import (
 	"brine/internal/action/notify"
 	"brine/internal/action/post"
 	"brine/internal/action/run"
+	"brine/internal/action/single"
+	"brine/internal/compile"
+	"brine/internal/config"
+	statelist "brine/states/all"
 )
 
 // List returns every action's module, by name.
@@ -17,5 +21,6 @@ func List() []action.Module {
 		post.Module(),
 		notify.Module(),
 		run.Module(),
+		single.Module(func(n *config.Node) config.Faults { return compile.CheckSingle(statelist.List(), n) }),
 	}
 }
