@@ -37,10 +37,10 @@ type Quarantine struct {
 
 	mu    sync.Mutex
 	kept  []*Kept // the oldest first
-	notes int    // of them, how many have no content
-	bytes int64  // of their contents
-	gone  uint64 // pushed out by newer ones, since it was opened
-	newly Kept   // the last of them
+	notes int     // of them, how many have no content
+	bytes int64   // of their contents
+	gone  uint64  // pushed out by newer ones, since it was opened
+	newly Kept    // the last of them
 
 	contents map[string]held // by hash
 }
