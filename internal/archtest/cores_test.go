@@ -11,7 +11,7 @@ import (
 // drives the very code that runs in production.
 var cores = map[string][]string{
 	"internal/master": {"core.go", "session.go", "ingest.go", "jobs.go", "react.go", "keys.go", "timers.go", "messages.go", "drift.go",
-		"guard.go", "guard_blast.go", "hold.go"},
+		"guard.go", "guard_blast.go", "hold.go", "fleet.go"},
 	"internal/minion": {"core.go", "session.go", "uplink.go", "jobs.go", "messages.go"},
 }
 

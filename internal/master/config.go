@@ -19,6 +19,7 @@ type Config struct {
 	Tap         string         `yaml:"tap"` // empty: none
 	FileRoots   []string       `yaml:"file_roots"`
 	ReactorDirs []string       `yaml:"reactor_dirs"`
+	BeaconDirs  []string       `yaml:"beacon_dirs"`
 	Retention   Retention      `yaml:"retention"`
 	Enforce     Enforce        `yaml:"enforce"`
 	Maintenance []Maintenance  `yaml:"maintenance"`
@@ -50,6 +51,7 @@ func DefaultConfig() Config {
 		Tap:         "ipc:///run/brine/tap/events.ipc",
 		FileRoots:   []string{"/srv/brine/states"},
 		ReactorDirs: []string{"/srv/brine/reactors"},
+		BeaconDirs:  []string{"/srv/brine/beacons"},
 		Retention:   Retention{Age: 90 * 24 * time.Hour, Size: 16 << 30},
 		Enforce:     Enforce{BlastRadius: BlastRadius{Percent: 10, Window: 10 * time.Minute}, BlastMinions: 5},
 	}

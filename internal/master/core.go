@@ -5,6 +5,7 @@ package master
 import (
 	"time"
 
+	"brine/internal/beaconset"
 	"brine/internal/event"
 	"brine/internal/identity"
 	"brine/internal/job"
@@ -32,7 +33,8 @@ const (
 type CoreOptions struct {
 	Version string
 	Reactor *reactors.Reactor
-	Blast   Blast // zero: nothing is frozen
+	Blast   Blast            // zero: nothing is frozen
+	Fleet   *beaconset.Fleet // nil: not known, so that minions keep the beacons that they have
 }
 
 // Recovered is what the log remembers.
@@ -189,6 +191,8 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.submit(in)
 	case Rules:
 		c.rules(in)
+	case Fleet:
+		c.fleet(in)
 	case Pause:
 		c.pauseCommand(in)
 	case Resume:

@@ -46,6 +46,7 @@ type Master struct {
 	server   *bus.Server
 	tap      *bus.Tap
 	rules    ruleFiles
+	beacons  beaconFiles
 	actions  map[string]action.Module
 	running  executions
 	minions  minionTable
@@ -86,6 +87,7 @@ func New(opt Options) (*Master, error) {
 		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), compiling: make(chan struct{}, maxCompiling),
 		ready: make(chan struct{}), stop: make(chan struct{}),
 	}
+	m.beacons = beaconFiles{dirs: c.BeaconDirs, kept: c.file("beacons.last"), modules: opt.Beacons, log: opt.Log}
 	m.rules = ruleFiles{dirs: c.ReactorDirs, kept: c.file("rules.last"), env: action.RuleEnv(opt.Beacons, opt.Actions), log: opt.Log}
 	m.actions = make(map[string]action.Module, len(opt.Actions))
 	for _, a := range opt.Actions {
@@ -110,12 +112,17 @@ func (m *Master) open(opt Options) error {
 	if m.compiler, err = compile.New(compile.Options{FileRoots: m.cfg.FileRoots, Modules: opt.States}); err != nil {
 		return err
 	}
+	fleet, err := m.beacons.load()
+	if err != nil {
+		m.log.Error("the fleet's beacons not loaded", "error", err)
+	}
+	m.rules.see(m.beacons.carried(fleet))
 	set, err := m.rules.load()
 	if err != nil { // a master that does not start helps nobody: it runs without rules, and says so
 		m.log.Error("rules not loaded", "error", err)
 	}
 	reactor := reactors.New(set)
-	if err := m.recover(reactor); err != nil {
+	if err := m.recover(reactor, fleet); err != nil {
 		return err
 	}
 	m.server = bus.NewServer(bus.ServerOptions{Key: m.key, Admit: m.admit, Enrol: m.enrol, Handler: m, Log: m.log})
@@ -142,7 +149,7 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return m.decide(ctx) })
 	g.Go(func() error { return m.persist(ctx, g) })
-	g.Go(func() error { return m.watchRules(ctx) })
+	g.Go(func() error { return m.watchFiles(ctx) })
 	g.Go(func() error { return m.retain(ctx) })
 	g.Go(func() error { return m.maintenance(ctx) })
 	close(m.ready)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"brine/internal/beaconset"
 	"brine/internal/event"
 	"brine/internal/eventlog"
 	"brine/internal/identity"
@@ -16,7 +17,7 @@ import (
 const bucketMinions = "minions"
 
 // recover makes the core out of what the log remembers.
-func (m *Master) recover(reactor *reactors.Reactor) error {
+func (m *Master) recover(reactor *reactors.Reactor, fleet *beaconset.Fleet) error {
 	first, head := m.store.Head()
 	// A new incarnation with each start: the ids of the master's own events, and of the jobs that follow from them, must not come
 	// again when the log is an older one, put back from a backup.
@@ -62,7 +63,7 @@ func (m *Master) recover(reactor *reactors.Reactor) error {
 	if err := m.store.Reactor(func(key string, value []byte) error { return reactor.Restore(key, value) }); err != nil {
 		return fmt.Errorf("the rules' state: %w", err)
 	}
-	m.core = NewCore(time.Now(), CoreOptions{Version: m.version, Reactor: reactor, Blast: m.cfg.Enforce.blast()}, r)
+	m.core = NewCore(time.Now(), CoreOptions{Version: m.version, Reactor: reactor, Blast: m.cfg.Enforce.blast(), Fleet: fleet}, r)
 	for _, info := range m.core.Minions() {
 		m.minions.put(info)
 	}

@@ -2,20 +2,19 @@ package master
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
 	"brine/internal/watch"
 	"brine/reactors"
-
-	"github.com/google/renameio/v2"
 )
 
 // ruleFiles reads the rules from their folders and keeps the last good set.
@@ -33,14 +32,16 @@ type ruleFiles struct {
 // load reads all rule files. With a fault in any of them the set stays as it was, and the error says all that is wrong.
 func (r *ruleFiles) load() (*reactors.Set, error) {
 	files, err := readRules(r.dirs)
-	set, faults := reactors.Load(files, r.env)
-	err = errors.Join(err, faults.Err())
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	set, faults := reactors.Load(files, r.env)
+	err = errors.Join(err, faults.Err())
 	r.faults = err
 	if err == nil {
 		r.set = set
-		r.keep(files)
+		if err := keepSources(r.kept, files); err != nil {
+			r.log.Error("the rules are in force, but will not be known at the next start if their files are broken then", "error", err)
+		}
 	}
 	if r.set == nil {
 		r.set = r.lastGood()
@@ -48,24 +49,18 @@ func (r *ruleFiles) load() (*reactors.Set, error) {
 	return r.set, err
 }
 
-// keep remembers a good set for the next start.
-func (r *ruleFiles) keep(files []reactors.Source) {
-	blob, err := json.Marshal(files)
-	if err == nil {
-		err = renameio.WriteFile(r.kept, blob, 0o600)
-	}
-	if err != nil {
-		r.log.Error("the rules are in force, but will not be known at the next start if their files are broken then", "error", err)
-	}
+// see takes what the events of beacons carry, by name, for the next load. It reports whether that is news.
+func (r *ruleFiles) see(data map[string]any) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := !maps.EqualFunc(r.env.Data, data, func(a, b any) bool { return reflect.TypeOf(a) == reflect.TypeOf(b) })
+	r.env.Data = data
+	return news
 }
 
 // lastGood is the set that was in force before this start; no rules when there was none, or it cannot be read.
 func (r *ruleFiles) lastGood() *reactors.Set {
-	var files []reactors.Source
-	blob, err := os.ReadFile(r.kept)
-	if err == nil {
-		err = json.Unmarshal(blob, &files)
-	}
+	files, err := keptSources(r.kept)
 	if err == nil {
 		set, faults := reactors.Load(files, r.env)
 		if err = faults.Err(); err == nil {
@@ -136,25 +131,36 @@ func ruleNames(path string) ([]string, error) {
 	return names, err
 }
 
-// watchRules puts the rules in force again whenever a file of theirs has changed.
-func (m *Master) watchRules(ctx context.Context) error {
+// watchFiles puts rules and beacons in force again whenever a file of theirs has changed.
+func (m *Master) watchFiles(ctx context.Context) error {
 	w, err := watch.New(m.log)
 	if err != nil {
-		m.log.Error("rule files are not watched: send SIGHUP after a change", "error", err)
+		m.log.Error("the files of rules and beacons are not watched: send SIGHUP after a change", "error", err)
 		<-ctx.Done()
 		return nil
 	}
 	defer w.Close()
-	w.Follow(ctx, m.log, m.cfg.ReactorDirs, func() {
-		if err := m.Reload(ctx, "a rule file changed"); err != nil {
-			m.log.Error("rules not loaded; the last good set stays in force", "error", err)
-		}
+	var g sync.WaitGroup
+	defer g.Wait()
+	g.Go(func() {
+		w.Follow(ctx, m.log, m.cfg.ReactorDirs, func() { m.logged(m.reloadRules(ctx, "a rule file changed")) })
 	})
+	w.Follow(ctx, m.log, m.cfg.BeaconDirs, func() { m.logged(m.reloadBeacons(ctx, "a file of beacons changed")) })
 	return nil
 }
 
-// Reload reads the rules again and puts them in force. With a fault the last good set stays, and the fault is told as an event.
+func (m *Master) logged(err error) {
+	if err != nil {
+		m.log.Error("files not loaded; the last good set stays in force", "error", err)
+	}
+}
+
+// Reload reads beacons and rules again and puts them in force. With a fault the last good set stays, and the fault is told as an event.
 func (m *Master) Reload(ctx context.Context, reason string) error {
+	return errors.Join(m.reloadBeacons(ctx, reason), m.reloadRules(ctx, reason))
+}
+
+func (m *Master) reloadRules(ctx context.Context, reason string) error {
 	set, err := m.rules.load()
 	if err != nil {
 		_ = m.input(ctx, Note{Tag: "brine/master/rules/refused", Data: map[string]string{"error": clip(err.Error())}})

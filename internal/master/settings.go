@@ -14,12 +14,13 @@ import (
 // whenever setAll is called because something has changed.
 type provider struct {
 	name string
-	of   func(*Core, *minion) event.Data
+	of   func(*Core, *minion) (data event.Data, ok bool) // not ok: what the minion has stays
 }
 
 // providers are all settings that the master keeps its minions in.
 var providers = []provider{
-	{job.SettingHolds, holdsOf},
+	{job.SettingHolds, func(c *Core, m *minion) (event.Data, bool) { return holdsOf(c, m), true }},
+	{job.SettingBeacons, beaconsOf},
 }
 
 // setAll sends a minion in session the settings that it was not sent in this session. It keeps them over a restart, and leaves alone
@@ -29,7 +30,10 @@ func (c *Core) setAll(m *minion) {
 		return
 	}
 	for _, p := range providers {
-		data := p.of(c, m)
+		data, ok := p.of(c, m)
+		if !ok {
+			continue
+		}
 		sum := sha256.Sum256(data)
 		hash := hex.EncodeToString(sum[:])
 		if m.set[p.name] == hash {

@@ -50,7 +50,7 @@ func New(dir, bin string) (*Rig, error) {
 		}
 	}
 	r := &Rig{Dir: dir, Bin: bin}
-	for _, sub := range []string{"states", "reactors", "etc", "log", "run"} {
+	for _, sub := range []string{"states", "reactors", "beacons", "etc", "log", "run"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, err
 		}
@@ -67,7 +67,8 @@ socket: %s
 tap: ipc://%s
 file_roots: [%s]
 reactor_dirs: [%s]
-`, addr, r.Path("master"), r.Path("run/master.sock"), r.Path("run/tap/events.ipc"), r.Path("states"), r.Path("reactors")))
+beacon_dirs: [%s]
+`, addr, r.Path("master"), r.Path("run/master.sock"), r.Path("run/tap/events.ipc"), r.Path("states"), r.Path("reactors"), r.Path("beacons")))
 }
 
 // Ports below those that the kernel gives to connections (32768 and up on Linux), so that none is taken, not even by a minion that
