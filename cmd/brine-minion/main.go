@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 
 	beaconlist "brine/beacons/all"
@@ -21,6 +23,8 @@ func main() {
 		Config: "/etc/brine/minion.yaml",
 		Check:  func(path string) error { _, err := minion.LoadConfig(path, beaconlist.List()); return err },
 		Run:    run,
+
+		TestBeacon: tryBeacon,
 	}, os.Args[1:], os.Stderr))
 }
 
@@ -49,4 +53,18 @@ func run(ctx context.Context, env daemon.Env) error {
 		}
 	})
 	return g.Wait()
+}
+
+// tryBeacon is `brine-minion beacon test`.
+func tryBeacon(ctx context.Context, t daemon.BeaconTest) error {
+	fired, err := minion.TryBeacon(ctx, minion.Try{
+		Name: t.Name, Config: t.Config, For: t.For, JSON: t.JSON, Out: t.Out, Log: t.Log, Modules: beaconlist.List(),
+	})
+	switch {
+	case errors.Is(err, minion.ErrTry):
+		return fmt.Errorf("%w: %w", daemon.ErrConfig, err)
+	case err == nil && fired == 0:
+		return fmt.Errorf("%w in %s", daemon.ErrNothing, t.For)
+	}
+	return err
 }

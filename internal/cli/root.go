@@ -32,6 +32,7 @@ func newRoot(a *app) *cobra.Command {
 	},
 		// Every command stands here, and nowhere else.
 		newEvent(a),
+		newBeacon(a),
 		newKey(a),
 		newMinion(a),
 		newState(a),

@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,7 +126,8 @@ func (h *here) master(ts *testscript.TestScript) {
 	}
 	c.Listen, c.DataDir, c.Socket, c.Tap = config.Strings{"tcp://" + listen}, filepath.Join(h.dir, "master"), filepath.Join(h.dir, "m.sock"), ""
 	c.FileRoots, c.ReactorDirs = []string{filepath.Join(h.dir, "states")}, []string{filepath.Join(h.dir, "reactors")}
-	for _, dir := range append(c.FileRoots, c.ReactorDirs...) {
+	c.BeaconDirs = []string{filepath.Join(h.dir, "beacons")}
+	for _, dir := range slices.Concat(c.FileRoots, c.ReactorDirs, c.BeaconDirs) {
 		ts.Check(os.MkdirAll(dir, 0o755))
 	}
 	m, err := master.New(master.Options{Config: &c, Beacons: beaconlist.List(), States: statelist.List(), Actions: actionlist.List(), Version: "test", Log: h.log})
@@ -162,7 +164,7 @@ func (h *here) minion(ts *testscript.TestScript, args []string) {
 	ts.Check(os.WriteFile(path, []byte(text), 0o600))
 	c, err := minion.LoadConfig(path, beaconlist.List())
 	ts.Check(err)
-	m, err := minion.New(minion.Options{Config: c, Beacons: beaconlist.List(), States: statelist.List(), Version: "test", Log: h.log})
+	m, err := minion.New(minion.Options{Config: c, Path: path, Beacons: beaconlist.List(), States: statelist.List(), Version: "test", Log: h.log})
 	ts.Check(err)
 	h.begin(id, m.Run, func(ctx context.Context) error { return minionapi.Serve(ctx, c.Socket, m, h.log) })
 	awaitSocket(ts, c.Socket)

@@ -37,6 +37,8 @@ type Daemon struct {
 	Check func(path string) error
 	// Run runs until ctx ends.
 	Run func(ctx context.Context, env Env) error
+	// TestBeacon runs one beacon on the spot and gives exit code 1 with ErrNothing; nil: there is no such command.
+	TestBeacon func(ctx context.Context, t BeaconTest) error
 }
 
 // Env is what a daemon gets.
@@ -107,6 +109,10 @@ func (d Daemon) command(stderr io.Writer) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	cmd.Flags().StringVar(&config, "config", d.Config, "configuration `file`; what lies in the .d folder beside it is merged in")
 	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	if d.TestBeacon != nil {
+		cmd.AddCommand(d.beaconCommand(stderr))
+		cmd.CompletionOptions.DisableDefaultCmd = true
+	}
 	cmd.Flags().BoolVar(&check, "check", false, "read the configuration, say what is wrong with it, and end")
 	return cmd
 }

@@ -21,7 +21,7 @@ const (
 	StateKept   = "state.kept"   // say what can be put back
 	StateFetch  = "state.fetch"  // give the content of one file to the operator who asks
 	TestPing    = "test.ping"    // answer
-	BeaconList  = "beacon.list"  // say which beacons run, and how they are
+	BeaconsNow  = "beacon.list"  // say which beacons run, and how they are
 	CmdRun      = "cmd.run"      // run a command
 )
 

@@ -25,7 +25,7 @@ func (m *Minion) functionTable() map[string]function {
 		job.StateSingle: {exclusive: true, run: m.stateSingle},
 		job.StateUndo:   {exclusive: true, run: m.stateUndo},
 		job.StateKept:   {run: m.stateKept},
-		job.BeaconList:  {run: m.beaconList},
+		job.BeaconsNow:  {run: m.beaconList},
 		job.StateFetch:  {run: m.stateFetch},
 		job.CmdRun:      {run: m.cmdRun},
 		job.TestPing:    {run: func(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState { r.OK = true; return nil }},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"brine/beacons"
 	"brine/internal/beaconset"
@@ -103,7 +102,7 @@ func (m *Minion) Beacons() []supervise.Health {
 	m.sets.mu.Lock()
 	defer m.sets.mu.Unlock()
 	for _, r := range m.sets.refused {
-		list = append(list, supervise.Health{Name: r.Name, From: r.From, State: supervise.Refused, Since: time.Time{}, Error: r.Error})
+		list = append(list, supervise.Health{Name: r.Name, From: r.From, State: supervise.Refused, Error: r.Error})
 	}
 	slices.SortStableFunc(list, func(a, b supervise.Health) int { return cmp.Compare(a.Name, b.Name) })
 	return list
@@ -112,7 +111,7 @@ func (m *Minion) Beacons() []supervise.Health {
 // beaconList is the function beacon.list.
 func (m *Minion) beaconList(_ context.Context, _ *wire.Job, r *job.Result) *job.LowState {
 	var err error
-	if r.Return, err = event.Encode(map[string]any{"beacons": m.Beacons()}); err != nil {
+	if r.Return, err = event.Encode(job.BeaconList{Beacons: m.Beacons()}); err != nil {
 		r.Error = err.Error()
 		return nil
 	}

@@ -1,39 +1,23 @@
 package supervise
 
-import "time"
+import (
+	"time"
+
+	"brine/internal/job"
+)
 
 // The states of a beacon.
 const (
-	Starting   = "starting"   // the life before it has not ended yet
-	Running    = "running"    // its Run has been called and goes on
-	Restarting = "restarting" // it failed and waits to be started again
-	Stuck      = "stuck"      // too many of its runs did not end: it is started no more
-	Disabled   = "disabled"   // enabled: false
-	Refused    = "refused"    // its options, from the master, are not what this minion can take
+	Starting   = job.BeaconStarting
+	Running    = job.BeaconRunning
+	Restarting = job.BeaconRestarting
+	Stuck      = job.BeaconStuck
+	Disabled   = job.BeaconDisabled
+	Refused    = job.BeaconRefused
 )
 
 // Health says how one beacon is.
-type Health struct {
-	Name     string     `json:"name"`
-	Kind     string     `json:"kind"`
-	From     string     `json:"from"` // where its options stand: file:line
-	State    string     `json:"state"`
-	Since    time.Time  `json:"since"`              // of the state
-	Error    string     `json:"error,omitempty"`    // why it failed last, while it is not well
-	Failures int        `json:"failures,omitempty"` // in a row
-	Restart  *time.Time `json:"restart,omitempty"`  // when it is started again
-	Counts
-}
-
-// Counts are since the minion's start.
-type Counts struct {
-	Fired      uint64     `json:"fired"` // events
-	LastFired  *time.Time `json:"last_fired,omitempty"`
-	HeldBack   uint64     `json:"held_back,omitempty"`   // events that had to wait: it fires too much
-	Unchanged  uint64     `json:"unchanged,omitempty"`   // events not fired: onchangeonly
-	Own        uint64     `json:"own,omitempty"`         // events marked as Brine's own: disable_during_state_run
-	LeftBehind int        `json:"left_behind,omitempty"` // runs that did not end
-}
+type Health = job.BeaconHealth
 
 // FailedData is the data of brine/minion/<id>/beacon/<name>/failed. The same failure is told once an hour.
 type FailedData struct {

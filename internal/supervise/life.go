@@ -68,7 +68,7 @@ func (l *life) inherit() {
 	defer old.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.status.Counts, l.status.Failures, l.down, l.told = old.status.Counts, old.status.Failures, old.down, old.told
+	l.status.BeaconCounts, l.status.Failures, l.down, l.told = old.status.BeaconCounts, old.status.Failures, old.down, old.told
 	l.before = nil
 }
 

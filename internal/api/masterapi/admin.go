@@ -78,7 +78,7 @@ func (s *server) drift(r *http.Request) (any, error) {
 }
 
 // submitted are the functions that an operator may ask minions for.
-var submitted = [...]string{job.StateApply, job.StateSingle, job.StateUndo, job.StateKept, job.StateFetch, job.TestPing, job.CmdRun}
+var submitted = [...]string{job.StateApply, job.StateSingle, job.StateUndo, job.StateKept, job.StateFetch, job.TestPing, job.CmdRun, job.BeaconsNow}
 
 func (s *server) submit(r *http.Request) (any, error) {
 	in, err := apiserver.Body[api.Submit](r)
