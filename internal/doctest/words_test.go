@@ -14,6 +14,7 @@ var words = map[string]string{
 	"master enforce.blast_minions": "and at least so many of them",
 	"master maintenance":           "windows in which minions are left as they are: a list of `{tgt, tgt_type, schedule, for, time_zone, why}`; see [enforce](../enforce.md)",
 	"master log_level":             "read, and without effect at present: use the flag `--log-level`",
+	"master beacon_dirs":           "folders of files that say which beacons run on which minions, or single files; they are read again when they change",
 
 	"minion id":                 "the minion's name; the host name when not given",
 	"minion master":             "`tcp://HOST:PORT` of the master; of several, another one is tried each time",

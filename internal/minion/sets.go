@@ -26,6 +26,15 @@ type beaconSets struct {
 	refused []beaconset.Refusal  // of the master's, what this minion cannot take
 	untold  []beaconset.Refusal
 	changed chan struct{}
+
+	putting sync.Mutex // what is wanted and putting it in force are one
+}
+
+// putInForce has run what is wanted now.
+func (m *Minion) putInForce() {
+	m.sets.putting.Lock()
+	defer m.sets.putting.Unlock()
+	m.super.Set(m.wanted())
 }
 
 // wanted is what is to run now: the minion's own, those of the master that have no namesake among them, and what enforced states want watched,
@@ -74,6 +83,7 @@ func (m *Minion) setBeacons(_ context.Context, data event.Data) {
 	m.sets.mu.Lock()
 	m.sets.fleet, m.sets.refused, m.sets.untold = list, refused, refused
 	m.sets.mu.Unlock()
+	m.putInForce() // at once: a job behind this one asks for it
 	notify(m.sets.changed)
 }
 

@@ -18,7 +18,7 @@ func (m *Minion) watchAll(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { done <- m.super.Run(ctx) }()
 	for {
-		m.super.Set(m.wanted())
+		m.putInForce()
 		m.tellRefused(ctx)
 		select {
 		case <-m.enforcer.changed:
