@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"brine/beacons"
 	beaconlist "brine/beacons/all"
 	"brine/internal/beaconset"
 	"brine/internal/config"
@@ -63,7 +64,7 @@ func TestBeaconGuideIsComplete(t *testing.T) {
 			t.Errorf("docs/beacons.md says nothing of the option %s, which every beacon has", key)
 		}
 	}
-	for _, key := range yamlKeys(t, "beacons") {
+	for _, key := range config.Keys(&beacons.Threshold{}) {
 		if !strings.Contains(text, "`"+key+"`") {
 			t.Errorf("docs/beacons.md says nothing of a threshold's %s", key)
 		}
