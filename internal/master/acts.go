@@ -179,7 +179,7 @@ func (c *Core) recoverRuns(runs []RecoveredRun) {
 	}
 }
 
-// resumeRuns lets runs go on, once.
+// resumeRuns lets runs go on, once: before anything else can end what they wait for.
 func (c *Core) resumeRuns() {
 	runs := c.resuming
 	c.resuming = nil

@@ -160,6 +160,9 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	c.fired = 0
 	clear(c.out)
 	c.out = c.out[:0]
+	if _, replay := in.(React); !replay {
+		c.resumeRuns()
+	}
 	switch in := in.(type) {
 	case Events:
 		c.events(in)
@@ -212,7 +215,6 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.execute()
 	case Tick:
 	}
-	c.resumeRuns()
 	c.expire()
 	c.reactAll()
 	c.execute()

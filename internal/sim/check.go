@@ -101,6 +101,11 @@ func (w *World) checkJobs() (broken []string) {
 			broken = append(broken, fmt.Sprintf("the rules have not seen the event at %d", d.events[i].Pos))
 		}
 	}
+	for id, value := range d.runs {
+		run, _ := master.DecodeRun(value)
+		broken = append(broken, fmt.Sprintf("G4: run %s of rule %s is still at step %d", id, run.Rule, run.At+1))
+	}
+	broken = append(broken, d.checkRuns()...)
 	for k, j := range d.jobs {
 		switch {
 		case j.Status.Open():
@@ -109,6 +114,33 @@ func (w *World) checkJobs() (broken []string) {
 			broken = append(broken, fmt.Sprintf("G4: job %s for %s succeeded without a run", j.JID, j.Target))
 		case j.Rule != "" && j.Status == job.Expired:
 			broken = append(broken, fmt.Sprintf("G4: job %s of rule %s for %s has expired", j.JID, j.Rule, j.Target))
+		}
+	}
+	return broken
+}
+
+// checkRuns: each run that a decision began has ended once, and its steps began in their order.
+func (d *masterDisk) checkRuns() (broken []string) {
+	ended := map[string]int{}
+	for i := range d.events {
+		var r master.RunEnded
+		if !strings.HasPrefix(d.events[i].Tag, "brine/reactor/") || !strings.HasSuffix(d.events[i].Tag, "/ended") || d.events[i].Data.Decode(&r) != nil {
+			continue
+		}
+		ended[r.Run]++
+		over := false // a step that did not go well
+		for _, s := range r.Steps {
+			if !s.OnFailure && over && s.Status != master.StepSkipped || s.OnFailure && !over && s.Status != master.StepSkipped {
+				broken = append(broken, fmt.Sprintf("step %d of run %s is %s", s.Step, r.Run, s.Status))
+			}
+			over = over || !s.OnFailure && s.Status == master.StepFailed
+		}
+	}
+	for pos, verdicts := range d.verdicts {
+		for _, v := range verdicts {
+			if v.Run != "" && ended[v.Run] != 1 {
+				broken = append(broken, fmt.Sprintf("G4: the run begun at %d has ended %d times", pos, ended[v.Run]))
+			}
 		}
 	}
 	return broken

@@ -22,13 +22,14 @@ type masterDisk struct {
 	minions  map[string]master.MinionInfo
 	keys     map[identity.Fingerprint]identity.Record
 	drifts   map[[2]string]master.DriftRecord // by minion and key
+	runs     map[string][]byte
 }
 
 func newMasterDisk() masterDisk {
 	return masterDisk{
 		marks: map[string]map[event.Incarnation]master.HighWater{}, jobs: map[[2]string]job.Job{}, reactor: map[string][]byte{},
 		verdicts: map[uint64][]master.Verdict{}, minions: map[string]master.MinionInfo{}, keys: map[identity.Fingerprint]identity.Record{},
-		drifts: map[[2]string]master.DriftRecord{},
+		drifts: map[[2]string]master.DriftRecord{}, runs: map[string][]byte{},
 	}
 }
 
@@ -39,7 +40,7 @@ func (d masterDisk) clone() masterDisk {
 	}
 	d.marks, d.events, d.order, d.jobs = marks, slices.Clone(d.events), slices.Clone(d.order), maps.Clone(d.jobs)
 	d.reactor, d.verdicts, d.minions, d.keys = maps.Clone(d.reactor), maps.Clone(d.verdicts), maps.Clone(d.minions), maps.Clone(d.keys)
-	d.drifts = maps.Clone(d.drifts)
+	d.drifts, d.runs = maps.Clone(d.drifts), maps.Clone(d.runs)
 	return d
 }
 
@@ -67,6 +68,10 @@ func (d *masterDisk) store(outs []master.Output) {
 				d.order = append(d.order, k)
 			}
 			d.jobs[k] = out.Job
+		case master.PutRun:
+			if delete(d.runs, out.ID); out.Value != nil {
+				d.runs[out.ID] = out.Value
+			}
 		case master.PutVerdict:
 			d.verdicts[out.Pos] = out.Verdicts
 		case master.PutReactor:
@@ -119,7 +124,35 @@ func (d *masterDisk) recovered(inc event.Incarnation) (master.Recovered, error) 
 	}
 	r.Minions = slices.Collect(maps.Values(d.minions))
 	r.Drifts = slices.Collect(maps.Values(d.drifts))
+	for _, id := range slices.Sorted(maps.Keys(d.runs)) {
+		r.Runs = append(r.Runs, d.recoveredRun(d.runs[id]))
+	}
 	return r, err
+}
+
+// recoveredRun is a run with the jobs of the step that it is at.
+func (d *masterDisk) recoveredRun(value []byte) master.RecoveredRun {
+	run, err := master.DecodeRun(value)
+	if err != nil {
+		panic(err)
+	}
+	rec := master.RecoveredRun{Run: run}
+	s := run.Steps[run.At]
+	for _, k := range d.order {
+		j := d.jobs[k]
+		if j.JID != s.JID && s.Joined[j.Target] != j.JID {
+			continue
+		}
+		var result *job.Result
+		for i := range d.events {
+			var r job.Result
+			if d.events[i].ID == j.Ret && !j.Ret.IsZero() && d.events[i].Data.Decode(&r) == nil {
+				result = &r
+			}
+		}
+		rec.Jobs = append(rec.Jobs, master.RecoveredJob{Job: j, Result: result})
+	}
+	return rec
 }
 
 // names are the events of the minions' work that the log holds, and how often.

@@ -35,6 +35,15 @@ ping:
 pong:
   on: pong
   do: {event.fire: {tag: ping/again}}
+steps:
+  on: steps/*
+  from: '*'
+  do:
+    - {name: first, master.exec: [first, '${minion}'], retry: {attempts: 3, backoff: 1s}}
+    - {name: all, state.apply: rolled, tgt: 'm*', batch: 2, max_failures: 1, retry: {attempts: 2, backoff: 1s}}
+    - event.fire: {tag: 'rolled/${steps.all.succeeded}'}
+  on_failure:
+    - {master.exec: [clean-up, '${steps.failed.name}']}
 `
 
 // pending is a commit on its way to disk, and what waits for it.
@@ -198,6 +207,8 @@ func (n *masterNode) act(out master.Output) {
 		if ask, ok := out.Ref.(uint64); ok {
 			n.answer(ask, out.Value.(identity.Verdict).Status)
 		}
+	case master.Execute:
+		n.execute(out.Job)
 	case master.Log:
 		n.w.logf("master: %s %v", out.Text, out.Args)
 	}
@@ -219,6 +230,25 @@ func (n *masterNode) compile(c master.Compile) {
 		}
 		n.step(done)
 	})
+}
+
+// execute carries out what the master itself does, after a while; it fails now and then.
+func (n *masterNode) execute(j job.Job) {
+	n.w.oracle.executed(&n.disk, j)
+	life := n.life
+	ok := !n.w.chance(n.w.opt.Fail)
+	n.w.every(n.w.between(time.Millisecond, 300*time.Millisecond), func() {
+		if n.life == life {
+			n.step(master.Executed{JID: j.JID, Result: failing(job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun}, ok)})
+		}
+	})
+}
+
+func failing(r job.Result, ok bool) job.Result {
+	if r.OK = ok; !ok {
+		r.Error = "it went wrong"
+	}
+	return r
 }
 
 // hash is that of no content: the low states of the simulation are empty.

@@ -135,7 +135,7 @@ func (m *minionNode) fire() {
 		m.commit([]wire.Event{{Tag: "brine/minion/somebody-else/start", Data: data}}, func() {})
 		return
 	}
-	tag := []string{"work/", "work/", "drift/", "ping/"}[m.w.rng.IntN(4)] + m.id
+	tag := []string{"work/", "work/", "drift/", "ping/", "steps/"}[m.w.rng.IntN(5)] + m.id
 	m.commit([]wire.Event{{Tag: tag, Data: data}}, func() { m.w.oracle.accepted(m, name) })
 }
 
@@ -293,7 +293,7 @@ func (m *minionNode) run(j *wire.Job) {
 }
 
 func (m *minionNode) finish(j *wire.Job) {
-	data, err := event.Encode(job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun, OK: true})
+	data, err := event.Encode(failing(job.Result{JID: j.JID, Attempt: j.Attempt, Fun: j.Fun}, !m.w.chance(m.w.opt.Fail)))
 	if err != nil {
 		panic(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"brine/internal/job"
 	"brine/internal/wire"
 )
 
@@ -96,6 +97,14 @@ func (o *oracle) began(m *minionNode, j *wire.Job) {
 	}
 	if k := [2]string{m.id, j.Low.Source[0]}; at.After(o.made[k]) {
 		o.made[k] = at
+	}
+}
+
+// executed checks G4 for what the master itself carries out: it is not begun again when its finish stands in the log.
+func (o *oracle) executed(d *masterDisk, j job.Job) {
+	o.runs[[2]string{j.Target, j.JID}]++
+	if stored := d.jobs[[2]string{j.JID, j.Target}]; !stored.Status.Open() && stored.JID != "" {
+		o.broken = append(o.broken, fmt.Sprintf("G4: job %s was begun again after it was %s", j.JID, stored.Status))
 	}
 }
 

@@ -30,6 +30,7 @@ type Options struct {
 	Clones    int     // of minions, with a copy of the disk, that come up beside the first while it lives
 	Uncompile float64 // a state does not compile
 	Refused   float64 // an event is one that the minion may not fire
+	Fail      float64 // what a job does fails
 	Submits   int     // an operator's jobs, half of them with deadlines that pass
 }
 

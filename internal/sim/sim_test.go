@@ -22,12 +22,13 @@ var worlds = map[string]Options{
 	"refusing":   {Drop: 0.05, Overtake: 0.1, Cut: 0.1, Refused: 0.2},
 	"uncompiled": {Cut: 0.05, Fall: 0.05, Uncompile: 0.6},
 	"operated":   {Drop: 0.03, Cut: 0.1, Crash: 0.1, Fall: 0.05, Submits: 40},
+	"failing":    {Cut: 0.05, Crash: 0.05, Fall: 0.05, Fail: 0.3, Uncompile: 0.1, Submits: 10},
 	"snapshots":  {Drop: 0.02, Cut: 0.05, Crash: 0.03, Fall: 0.03, Snapshot: 0.05},
 	"clones":     {Drop: 0.02, Cut: 0.05, Crash: 0.03, Fall: 0.03, Clones: 2},
 	"rekeyed":    {Drop: 0.02, Cut: 0.05, Crash: 0.03, Fall: 0.03, Rekey: 0.05, Submits: 20},
 	"backups":    {Drop: 0.02, Cut: 0.05, Crash: 0.03, Fall: 0.03, Backup: 0.05, Submits: 20},
-	"everything": {Drop: 0.03, Double: 0.05, Overtake: 0.1, Cut: 0.05, Crash: 0.05, Fall: 0.05, Uncompile: 0.2, Refused: 0.05, Rekey: 0.02, Submits: 20},
-	"doomsday": {Drop: 0.03, Double: 0.05, Overtake: 0.1, Cut: 0.05, Crash: 0.05, Fall: 0.05, Uncompile: 0.2, Refused: 0.05, Rekey: 0.02, Submits: 20,
+	"everything": {Fail: 0.1, Drop: 0.03, Double: 0.05, Overtake: 0.1, Cut: 0.05, Crash: 0.05, Fall: 0.05, Uncompile: 0.2, Refused: 0.05, Rekey: 0.02, Submits: 20},
+	"doomsday": {Fail: 0.1, Drop: 0.03, Double: 0.05, Overtake: 0.1, Cut: 0.05, Crash: 0.05, Fall: 0.05, Uncompile: 0.2, Refused: 0.05, Rekey: 0.02, Submits: 20,
 		Snapshot: 0.02, Backup: 0.02, Clones: 1},
 }
 
