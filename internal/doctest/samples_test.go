@@ -19,6 +19,7 @@ import (
 	actionlist "brine/internal/action/all"
 	"brine/internal/compile"
 	"brine/internal/config"
+	"brine/internal/job"
 	"brine/internal/master"
 	"brine/internal/minion"
 	"brine/reactors"
@@ -206,7 +207,8 @@ func TestRulePageIsComplete(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| ").FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(known, m[1]) && !slices.Contains([]string{"data", "tag", "minion", "by", "events", "grains", "own", "time"}, m[1]) {
+		if !slices.Contains(known, m[1]) && !slices.Contains([]string{"data", "tag", "minion", "by", "events", "grains", "own", "time", "steps"}, m[1]) &&
+			!slices.Contains([]string{job.StateApply, job.EventFire, job.MasterExec, reactors.Approve, reactors.Fail, reactors.Stop}, m[1]) {
 			t.Errorf("docs/reference/rules.md describes %q, which is neither a key nor a variable", m[1])
 		}
 	}
