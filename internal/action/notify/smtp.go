@@ -89,12 +89,12 @@ func (m *Mail) dial(ctx context.Context) (*smtp.Client, error) {
 	}
 	host, _, _ := net.SplitHostPort(m.server())
 	config.ServerName = host
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", m.server())
+	raw, err := new(net.Dialer).DialContext(ctx, "tcp", m.server())
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { conn.Close() })
-	conn = &bounded{Conn: conn, left: maxSaid}
+	context.AfterFunc(ctx, func() { raw.Close() })
+	var conn net.Conn = &bounded{Conn: raw, left: maxSaid}
 	if m.TLS == "tls" {
 		conn = tls.Client(conn, config)
 	}
