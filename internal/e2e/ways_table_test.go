@@ -61,6 +61,14 @@ func attributeWays() []way {
 		{what: "chmod", needs: []string{"chmod"}, change: "attributes", once: true, do: "chmod 666 motd"},
 		{what: "chmod setuid", needs: []string{"chmod"}, change: "attributes", once: true, do: "chmod u+s motd"},
 		{what: "chown", needs: []string{"chown"}, change: "attributes", once: true, do: "chown 12345:12345 motd"},
+		{what: "setfattr", needs: []string{"setfattr", "getfattr"}, change: "attributes", once: true, state: "xattrs: {user.origin: brine}", do: "setfattr -n user.origin -v other motd",
+			also: `test brine = "$(getfattr --only-values -n user.origin motd)"`},
+		{what: "setfattr -x", needs: []string{"setfattr", "getfattr"}, change: "attributes", once: true, state: "xattrs: {user.origin: brine}", do: "setfattr -x user.origin motd",
+			also: `test brine = "$(getfattr --only-values -n user.origin motd)"`},
+		{what: "setfacl", needs: []string{"setfacl", "getfacl"}, change: "attributes", once: true, state: "xattrs: {system.posix_acl_access: null}", do: "setfacl -m u:12345:rwx motd",
+			also: `! getfacl -n motd 2>/dev/null | grep -q user:12345`},
+		{what: "mv over loses xattrs", needs: []string{"mv", "getfattr"}, change: "modified", once: true, state: "xattrs: {user.origin: brine}", do: "echo other > new; mv new motd",
+			also: `test brine = "$(getfattr --only-values -n user.origin motd)"`},
 		{what: "chgrp", needs: []string{"chgrp"}, change: "attributes", once: true, do: "chgrp 12345 motd"},
 	}
 }
@@ -71,8 +79,8 @@ func removingWays() []way {
 		{what: "rm", needs: []string{"rm"}, change: "removed", once: true, do: "rm motd"},
 		{what: "unlink", needs: []string{"unlink"}, change: "removed", once: true, do: "unlink motd"},
 		{what: "mv away", needs: []string{"mv"}, change: "removed", once: true, do: "mv motd old"},
-		{what: "rm and made again", change: "modified", do: "rm motd; echo other > motd"},
-		{what: "mv away and made again", change: "modified", do: "mv motd motd~; echo other > motd"},
+		{what: "rm and made again", by: []string{"sh", "rm"}, change: "modified", do: "rm motd; echo other > motd"},
+		{what: "mv away and made again", by: []string{"sh", "mv"}, change: "modified", do: "mv motd motd~; echo other > motd"},
 	}
 }
 
@@ -80,7 +88,7 @@ func removingWays() []way {
 func folderWays() []way {
 	return []way{
 		{what: "folder removed", needs: []string{"rm"}, change: "removed", below: "sub/motd", state: "makedirs: true", do: "rm -r sub"},
-		{what: "folder removed and remade", change: "modified", below: "sub/motd", state: "makedirs: true", do: "rm -r sub; mkdir sub; echo other > sub/motd"},
+		{what: "folder removed and remade", by: []string{"sh", "rm"}, change: "modified", below: "sub/motd", state: "makedirs: true", do: "rm -r sub; mkdir sub; echo other > sub/motd"},
 		{what: "folder renamed away", needs: []string{"mv"}, change: "removed", once: true, below: "sub/motd", state: "makedirs: true", do: "mv sub away"},
 		{what: "folder renamed away and back", by: []string{"sh", "mv"}, change: "modified", below: "sub/motd", state: "makedirs: true",
 			do: "mv sub away; echo other > away/motd; mv away sub"},

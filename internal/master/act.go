@@ -27,7 +27,6 @@ func (m *Master) act(ctx context.Context, g *errgroup.Group, out Output) {
 			return
 		}
 		g.Go(func() error {
-			defer m.conns.served(out.Conn)
 			m.serve(out)
 			return nil
 		})
@@ -106,7 +105,7 @@ func (m *Master) lowOf(ctx context.Context, c Compile) (job.LowState, error) {
 	return m.compiler.Single(ctx, config.Of(job.StateSingle, body))
 }
 
-// serve answers a minion's request for a piece of content.
+// serve answers a minion's request for a piece of content. Who has the answer may ask for the next piece at once.
 func (m *Master) serve(out Serve) {
 	chunk := &wire.Chunk{Hash: out.Get.Hash, Offset: out.Get.Offset}
 	var err error
@@ -114,6 +113,7 @@ func (m *Master) serve(out Serve) {
 		m.log.Warn("content not served", "hash", out.Get.Hash, "error", err)
 		chunk = &wire.Chunk{Hash: out.Get.Hash, Offset: out.Get.Offset, Error: clip(err.Error())}
 	}
+	m.conns.served(out.Conn)
 	m.transmit(out.Conn, chunk)
 }
 

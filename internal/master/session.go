@@ -152,7 +152,7 @@ func (c *Core) welcome(s *session) {
 // get serves content that one of the minion's own jobs names, and nothing else.
 func (c *Core) get(s *session, g *wire.Get) {
 	if !s.mayGet(g.Hash) {
-		c.emit(Send{Conn: s.conn, Msg: &wire.Chunk{Hash: g.Hash, Offset: g.Offset, Error: "no job of this session names this content"}})
+		c.emit(Send{Conn: s.conn, Msg: &wire.Chunk{Hash: g.Hash, Offset: g.Offset, Error: wire.NotNamed}})
 		return
 	}
 	c.emit(Serve{Conn: s.conn, Get: *g})

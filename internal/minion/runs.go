@@ -291,9 +291,11 @@ const chunkTimeout = 30 * time.Second
 // A piece of content is asked for again when it does not come: the session may have broken, and in a new one the master
 // names the content again only with the job.
 const (
-	maxGets = 5
-	getWait = 500 * time.Millisecond
+	maxGets = 6
+	getWait = 500 * time.Millisecond // doubles while the content is not named: the master may have a large tree to compile first
 )
+
+var errNotNamed = errors.New(wire.NotNamed)
 
 // get fetches one piece of content from the master.
 func (m *Minion) get(ctx context.Context, hash string, offset int64) (data []byte, size int64, err error) {
@@ -307,8 +309,12 @@ func (m *Minion) get(ctx context.Context, hash string, offset int64) (data []byt
 		if err := m.conn.waitUp(ctx, chunkTimeout); err != nil {
 			return nil, 0, err
 		}
+		wait := getWait
+		if errors.Is(err, errNotNamed) {
+			wait <<= try - 1
+		}
 		select {
-		case <-time.After(getWait):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
@@ -328,6 +334,8 @@ func (m *Minion) getOnce(ctx context.Context, hash string, offset int64) (data [
 		switch {
 		case r.err != nil:
 			return nil, 0, fmt.Errorf("the session ended: %w", r.err)
+		case r.chunk.Error == wire.NotNamed:
+			return nil, 0, errNotNamed
 		case r.chunk.Error != "":
 			return nil, 0, errors.New(r.chunk.Error)
 		}

@@ -127,6 +127,9 @@ type Cancel struct {
 	JID string `cbor:"1,keyasint"`
 }
 
+// NotNamed is the error of a Chunk whose content no job of the session names: after a session broke, not yet.
+const NotNamed = "no job of this session names this content"
+
 // Get asks for a piece of content.
 type Get struct {
 	Hash   string `cbor:"1,keyasint"` // SHA-256, hex

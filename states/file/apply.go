@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"brine/internal/hostfs"
 	"brine/states"
@@ -60,7 +61,9 @@ func inPlace(changes states.Changes) bool {
 		switch c.What {
 		case "user", "group", "mode":
 		default:
-			return false
+			if !strings.HasPrefix(c.What, xattrPrefix) {
+				return false
+			}
 		}
 	}
 	return true
@@ -73,6 +76,9 @@ func (m *Managed) setAttributes(env states.Env, dir *hostfs.Dir, name string, w 
 		adjusted(env, m.Name, now)
 	}
 	err := dir.SetAttributes(name, now.Info, r.uid, r.gid, r.mode)
+	if err == nil {
+		err = setXattrs(dir, name, now.Info, m.todo)
+	}
 	if errors.Is(err, hostfs.ErrMoved) {
 		return nil // the next Check sees what stands there now
 	}
@@ -141,6 +147,9 @@ func (m *Managed) compose(ctx context.Context, env states.Env, dir *hostfs.Dir, 
 	}
 	r := w.over(now, 0, defaultMode)
 	if err := draft.Attributes(r.uid, r.gid, r.mode, like); err != nil {
+		return err
+	}
+	if err := m.labelled().onto(dir, draft); err != nil {
 		return err
 	}
 	return draft.Flush()

@@ -33,7 +33,11 @@ type Directory struct {
 	AllowSymlink bool           `yaml:"allow_symlink" json:"allow_symlink,omitempty"` // a link of root's that leads to a folder will do
 	Backup       string         `yaml:"backup" json:"backup,omitempty"`               // minion: what is removed or replaced must be kept
 
-	last   *seen // what the last Check saw
+	Xattrs  Xattrs   `yaml:"xattrs" json:"xattrs,omitempty"`   // of the folder itself: extended attributes, ACLs among them; null: there must be none of that name
+	SELinux *SELinux `yaml:"selinux" json:"selinux,omitempty"` // of the folder itself: seuser, serole, setype, serange
+
+	todo   []setting // extended attributes that the last look found to differ
+	last   *seen     // what the last Check saw
 	doomed doomed
 	batch  *batch // the state that this one is a part of; nil where it stands for itself
 }
@@ -65,7 +69,7 @@ func (d *Directory) Validate() error {
 	if _, err := d.patterns(); err != nil {
 		return err
 	}
-	return checkBackup(d.Backup)
+	return errors.Join(checkBackup(d.Backup), d.Xattrs.validate(), d.SELinux.validate())
 }
 
 func (d *Directory) validRecurse() error {
@@ -116,6 +120,9 @@ func (d *Directory) Check(ctx context.Context, env states.Env) (states.Changes, 
 	if err != nil {
 		return nil, err
 	}
+	if err := d.labelled().possible(env); err != nil {
+		return nil, err
+	}
 	now, dir, err := d.look(ctx, env)
 	if err != nil {
 		return nil, err
@@ -132,6 +139,7 @@ func (d *Directory) Check(ctx context.Context, env states.Env) (states.Changes, 
 		r.add("", states.Change{What: "type", From: now.text(), To: "directory"})
 	default:
 		r.add("", a.compare(now.Info)...)
+		r.add("", xattrChanges(d.todo)...)
 	}
 	if env.Test && len(r.changes) > 0 {
 		w.expect(env, d.Name)
@@ -183,6 +191,7 @@ func (d *Directory) look(ctx context.Context, env states.Env) (seen, *hostfs.Dir
 
 // lookOnDisk returns fs.ErrNotExist only where the folder that should hold it is missing.
 func (d *Directory) lookOnDisk(ctx context.Context, env states.Env) (seen, *hostfs.Dir, error) {
+	d.todo = nil
 	parent, name, err := hostfs.Parent(env.Root, d.Name, false)
 	if err != nil {
 		return seen{}, nil, err
@@ -206,8 +215,16 @@ func (d *Directory) lookOnDisk(ctx context.Context, env states.Env) (seen, *host
 	if err != nil {
 		return seen{}, nil, err
 	}
+	if l := d.labelled(); l.said() {
+		if d.todo, err = l.differ(dir, "."); err != nil {
+			dir.Close()
+			return seen{}, nil, err
+		}
+	}
 	return seen{i, true}, dir, nil
 }
+
+func (d *Directory) labelled() labelled { return labelled{d.Xattrs, d.SELinux} }
 
 func (d *Directory) replaceable(now seen) error {
 	switch t := now.Mode.Type(); {

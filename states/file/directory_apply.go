@@ -55,7 +55,7 @@ func (d *Directory) applyFolder(ctx context.Context, env states.Env) error {
 	now := *d.last
 	r := a.over(now, fs.ModeDir, defaultFolderMode)
 	if now.exists && now.Mode.IsDir() {
-		if len(a.compare(now.Info)) == 0 {
+		if len(a.compare(now.Info)) == 0 && len(d.todo) == 0 {
 			return nil
 		}
 		return d.setFolder(ctx, env, now, r)
@@ -70,6 +70,10 @@ func (d *Directory) applyFolder(ctx context.Context, env states.Env) error {
 		return err
 	}
 	if err := draft.Attributes(r.uid, r.gid, r.mode, nil); err != nil {
+		draft.Discard()
+		return err
+	}
+	if err := d.labelled().onto(dir, draft); err != nil {
 		draft.Discard()
 		return err
 	}
@@ -102,6 +106,9 @@ func (d *Directory) setFolder(ctx context.Context, env states.Env, now seen, r r
 	env.Expect(d.Name, r.expected(""))
 	dir.Lazy = d.batch != nil
 	err = dir.SetFolder(".", now.Info, r.uid, r.gid, r.mode)
+	if err == nil {
+		err = setXattrs(dir, ".", now.Info, d.todo)
+	}
 	if errors.Is(err, hostfs.ErrMoved) {
 		return nil
 	}

@@ -29,8 +29,12 @@ type Managed struct {
 	ShowChanges *bool          `yaml:"show_changes" json:"show_changes,omitempty"`
 	CheckCmd    Command        `yaml:"check_cmd" json:"check_cmd,omitempty"` // must accept the new file, whose path is its last argument
 
-	last  *seen  // what the last Check saw, so that Apply can tell what it displaces
-	batch *batch // the state that this one is a part of; nil where it stands for itself
+	Xattrs  Xattrs   `yaml:"xattrs" json:"xattrs,omitempty"`   // extended attributes, ACLs among them; null: there must be none of that name
+	SELinux *SELinux `yaml:"selinux" json:"selinux,omitempty"` // seuser, serole, setype, serange
+
+	todo  []setting // extended attributes that the last look found to differ
+	last  *seen     // what the last Check saw, so that Apply can tell what it displaces
+	batch *batch    // the state that this one is a part of; nil where it stands for itself
 }
 
 // defaultMode is what a new file gets.
@@ -63,7 +67,7 @@ func (m *Managed) Validate() error {
 	if err := m.CheckCmd.validate(); err != nil {
 		return fmt.Errorf("check_cmd: %w", err)
 	}
-	return errors.Join(checkModes("dir_mode", m.DirMode), checkBackup(m.Backup))
+	return errors.Join(checkModes("dir_mode", m.DirMode), checkBackup(m.Backup), m.Xattrs.validate(), m.SELinux.validate())
 }
 
 // Sources is the content's address, if it comes from the master's file roots.
@@ -78,6 +82,9 @@ func (m *Managed) Sources() []*states.Source {
 // Check compares type, content, owner and mode.
 func (m *Managed) Check(ctx context.Context, env states.Env) (states.Changes, error) {
 	if err := m.CheckCmd.allowed(env); err != nil {
+		return nil, err
+	}
+	if err := m.labelled().possible(env); err != nil {
 		return nil, err
 	}
 	w, err := m.want()
@@ -106,6 +113,7 @@ func (m *Managed) Check(ctx context.Context, env states.Env) (states.Changes, er
 
 // look sees what stands at the path. In test mode what an earlier state would make of it counts.
 func (m *Managed) look(ctx context.Context, env states.Env, w want) (seen, error) {
+	m.todo = nil
 	if s, ok := planned(env, m.Name); ok {
 		if !s.exists && !m.needsNoFolder() && noFolderPlanned(env, path.Dir(m.Name)) {
 			return seen{}, noFolder(m.Name, fs.ErrNotExist)
@@ -131,8 +139,15 @@ func (m *Managed) look(ctx context.Context, env states.Env, w want) (seen, error
 		return seen{}, err
 	}
 	now := seen{i, true}
+	if l := m.labelled(); l.said() && i.IsRegular() {
+		if m.todo, err = l.differ(dir, name); err != nil {
+			return seen{}, err
+		}
+	}
 	return now, m.replaceable(now, m.settled(w, now))
 }
+
+func (m *Managed) labelled() labelled { return labelled{m.Xattrs, m.SELinux} }
 
 // needsNoFolder reports whether the folder of the file may be missing when it is checked.
 func (m *Managed) needsNoFolder() bool { return m.MakeDirs || m.batch != nil || !is(m.Create, true) }
@@ -169,7 +184,8 @@ func (m *Managed) compare(ctx context.Context, env states.Env, w want, now seen)
 	if !now.exists || !now.IsRegular() {
 		return changes, nil
 	}
-	return append(changes, w.attr.compare(now.Info)...), nil
+	changes = append(changes, w.attr.compare(now.Info)...)
+	return append(changes, xattrChanges(m.todo)...), nil
 }
 
 // Comment says in a sentence what came of it, as Salt does.
