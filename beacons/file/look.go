@@ -86,7 +86,7 @@ func (r *run) work() {
 		r.flush()
 	}
 	var batch []finding
-	texts := 0
+	texts, told := 0, 0
 	order := r.order
 	r.order = nil // takes what is touched meanwhile
 	for _, it := range order {
@@ -102,9 +102,12 @@ func (r *run) work() {
 			continue
 		}
 		batch = append(batch, f)
-		if texts += f.texts; len(batch) == maxBatch || texts > maxTexts {
+		if f.signal.Tag != "" {
+			told++
+		}
+		if texts += f.texts; told == maxBatch || len(batch) == maxSet || texts > maxTexts {
 			r.commit(batch)
-			batch, texts = batch[:0], 0
+			batch, texts, told = batch[:0], 0, 0
 		}
 	}
 	r.commit(batch)
@@ -118,7 +121,7 @@ func (r *run) work() {
 
 // complete remembers the roots that have their whole baseline now.
 func (r *run) complete() {
-	if r.ctx.Err() != nil {
+	if r.ctx.Err() != nil || r.scanning {
 		return
 	}
 	r.fresh = slices.DeleteFunc(r.fresh, func(t *root) bool {

@@ -170,25 +170,49 @@ var errTooMany = errors.New("the configured paths hold more than 1048576 files; 
 // scan compares everything at and below p, as far as it belongs to t, by its stamps: what differs becomes an item. first: what has
 // no baseline there has been there all the time.
 func (r *run) scan(t *root, p string, first bool) error {
-	seen := map[string]bool{}
-	if err := r.walk(t, p, first, seen); err != nil {
+	s := survey{first: first}
+	if len(t.entries) > 0 {
+		s.seen = map[string]bool{} // else nothing can be missing
+	}
+	r.scanning = true
+	err := r.walk(t, p, &s)
+	if r.scanning = false; err != nil {
 		return err
 	}
+	if s.seen == nil {
+		return nil
+	}
 	for known := range t.entries {
-		if !seen[known] && (known == p || strings.HasPrefix(known, slashed(p))) {
+		if !s.seen[known] && (known == p || strings.HasPrefix(known, slashed(p))) {
 			r.touch(t, known, false)
 		}
 	}
 	return nil
 }
 
-func (r *run) walk(t *root, p string, first bool, seen map[string]bool) error {
+// survey is one scan.
+type survey struct {
+	first bool
+	found int             // paths
+	later int             // items that were not due when some were looked at meanwhile
+	seen  map[string]bool // those of them that may have been known; nil: nothing was
+}
+
+// scanWork is how many items may wait before a scan that finds them looks at some: a large tree that is seen for the first time is not
+// held in memory twice.
+const scanWork = 4096
+
+func (r *run) walk(t *root, p string, s *survey) error {
 	o := r.owner(p)
 	if r.ctx.Err() != nil || o == nil || o != t && o.options.Recurse {
 		return nil
 	}
-	if len(seen) >= maxEntries {
+	if s.found >= maxEntries {
 		return errTooMany
+	}
+	if len(r.items)-s.later >= scanWork {
+		r.work()
+		s.later = len(r.items)
 	}
 	st, err := r.host.stat(p, false)
 	if err != nil {
@@ -196,9 +220,12 @@ func (r *run) walk(t *root, p string, first bool, seen map[string]bool) error {
 	}
 	isRoot, isDir := p == t.path, kindOf(st.Mode) == directory
 	if o == t && (isDir || t.included(p)) {
-		seen[p] = true
+		s.found++
+		if s.seen != nil {
+			s.seen[p] = true
+		}
 		_, known := t.entries[p]
-		silent := first && !known && (t.fresh || t.deeper && t.depth(p) > 1)
+		silent := s.first && !known && (t.fresh || t.deeper && t.depth(p) > 1)
 		if silent || t.differs(p, recordOf(&st)) {
 			r.touch(t, p, silent)
 		}
@@ -210,7 +237,7 @@ func (r *run) walk(t *root, p string, first bool, seen map[string]bool) error {
 	if !isDir || !isRoot && !t.options.Recurse {
 		return nil
 	}
-	return r.walkFolder(t, p, first, seen)
+	return r.walkFolder(t, p, s)
 }
 
 // differs reports whether a file may be another than its baseline; only its content decides where the stamps do not.
@@ -225,16 +252,16 @@ func (t *root) differs(p string, now record) bool {
 	return true // links and what else is rare
 }
 
-func (r *run) walkFolder(t *root, p string, first bool, seen map[string]bool) (fault error) {
+func (r *run) walkFolder(t *root, p string, s *survey) (fault error) {
 	err := r.host.entries(p, func(name string) bool {
-		fault = r.walk(t, path.Join(p, name), first, seen)
+		fault = r.walk(t, path.Join(p, name), s)
 		return fault == nil && r.ctx.Err() == nil
 	})
 	if err != nil && !notThere(err) {
 		r.log.Debug("a folder cannot be read", "path", p, "error", err)
 		for known := range t.entries { // not seen is not gone
-			if strings.HasPrefix(known, slashed(p)) {
-				seen[known] = true
+			if s.seen != nil && strings.HasPrefix(known, slashed(p)) {
+				s.seen[known] = true
 			}
 		}
 	}

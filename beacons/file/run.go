@@ -16,25 +16,26 @@ type beacon struct {
 
 // run is one life of the beacon. Only its own goroutine touches it, but for the inbox.
 type run struct {
-	ctx     context.Context
-	env     beacons.Env
-	log     *slog.Logger
-	fire    beacons.Fire
-	host    *host
-	owners  *owners
-	inbox   *inbox
-	roots   map[string]*root
-	tick    time.Time        // of the next periodic comparison
-	fresh   []*root          // whose baseline is not complete yet
-	items   map[string]*item // what is to be looked at
-	order   []*item          // the same, oldest first
-	extra   []beacons.Signal // signals that belong to no file
-	set     []beacons.KV     // baselines that belong to no signal
-	texts   int              // bytes of text in set
-	retry   time.Time        // when extra and set are tried again
-	fails   int              // of extra and set, in a row
-	reading *item            // a big file is being read
-	digests chan digest
+	ctx      context.Context
+	env      beacons.Env
+	log      *slog.Logger
+	fire     beacons.Fire
+	host     *host
+	owners   *owners
+	inbox    *inbox
+	roots    map[string]*root
+	tick     time.Time        // of the next periodic comparison
+	fresh    []*root          // whose baseline is not complete yet
+	items    map[string]*item // what is to be looked at
+	order    []*item          // the same, oldest first
+	extra    []beacons.Signal // signals that belong to no file
+	set      []beacons.KV     // baselines that belong to no signal
+	texts    int              // bytes of text in set
+	retry    time.Time        // when extra and set are tried again
+	fails    int              // of extra and set, in a row
+	reading  *item            // a big file is being read
+	scanning bool             // not everything that is there has been found yet
+	digests  chan digest
 }
 
 // Run implements beacons.Beacon.
