@@ -44,6 +44,7 @@ func parts() []part {
 		{"war", "A drift war: the file is written again each millisecond", war},
 		{"files", "A tree of many files: start and memory", files},
 		{"ingest", "Events from eight minions to synced and acknowledged", ingest},
+		{"decide", "Decisions carried out, each durable", decide},
 		{"idle", "Idle: a master with ten minions", idle},
 	}
 }
