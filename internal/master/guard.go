@@ -69,9 +69,7 @@ func (c *Core) resumeCommand(in Resume) {
 	var err error
 	switch {
 	case in.All:
-		for _, g := range c.opt.Reactor.Guards() {
-			done.Rules = append(done.Rules, g)
-		}
+		done.Rules = c.opt.Reactor.Guards()
 		done.Holds = c.heldBy(func(h *hold) bool { return h.State == "" })
 	case in.State != "":
 		done.Holds = c.heldBy(func(h *hold) bool { return h.State == in.State })
