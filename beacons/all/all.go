@@ -10,6 +10,7 @@ import (
 	"brine/beacons/file"
 	"brine/beacons/load"
 	"brine/beacons/memory"
+	"brine/beacons/net"
 	"brine/beacons/pressure"
 	"brine/beacons/swap"
 )
@@ -23,6 +24,7 @@ func List() []beacons.Module {
 		file.Module(),
 		load.Module(),
 		memory.Module(),
+		net.Module(),
 		pressure.Module(),
 		swap.Module(),
 	}

@@ -25,6 +25,7 @@ var layers = []struct {
 		"beacons/file",
 		"beacons/load",
 		"beacons/memory",
+		"beacons/net",
 		"beacons/pressure",
 		"beacons/swap",
 		"states/file",
