@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // clock is a beacon that fires at each interval, or fails, panics, or never ends, as its option says.
 type clockConfig struct {
@@ -155,6 +155,7 @@ func TestBadBeaconsStopNoOther(t *testing.T) {
   blocks: {beacon_module: clock, do: block}
   floods: {beacon_module: clock, do: flood}
 `)
+	await(t, "the flood is held back", func() bool { return m.beacon("floods").HeldBack > 60 }) // a second and more of waits: told
 	await(t, "the flood is told", func() bool { return m.tagged(t, "minion/web1/beacon/floods/flooding") == 1 })
 	await(t, "the panic is told", func() bool { return m.tagged(t, "minion/web1/beacon/panics/failed") == 1 })
 	before, heap := m.beacon("clock").Fired, heapInUse()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,9 +251,9 @@ func TestASampleThatHangs(t *testing.T) {
 // A beacon that fires without pause is held to its rate; it is told once, and once when it is over. The others do not notice.
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		flooding := true
+		var calm atomic.Bool
 		flood := instance("flood", "", func(ctx context.Context, _ beacons.Env, fire beacons.Fire) error {
-			for ctx.Err() == nil && flooding {
+			for ctx.Err() == nil && !calm.Load() {
 				if err := fire(ctx, beacons.Signal{Tag: "x", Data: 1}); err != nil {
 					return err
 				}
@@ -263,7 +264,7 @@ func TestFlood(t *testing.T) {
 		s, h, stop := begin(t, flood, instance("good", "", ticking))
 		defer stop()
 		time.Sleep(20 * time.Second)
-		flooding = false
+		calm.Store(true)
 		synctest.Wait()
 		if n, most := h.count("flood"), CallBurst+20*CallRate+1; n > most || n < most-CallRate {
 			t.Errorf("%d events in 20 s; want %d", n, most)
