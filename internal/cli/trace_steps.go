@@ -64,9 +64,7 @@ func (tr *tracer) steps(t *api.Trace, top bool) *step {
 	runs := runsOf(t)
 	for _, v := range t.Verdicts {
 		vs := tr.verdict(e, v)
-		for _, line := range runLines(runs[v.Run], jobs) {
-			vs.below = append(vs.below, line)
-		}
+		vs.below = append(vs.below, runLines(runs[v.Run], jobs)...)
 		s.below = append(s.below, vs)
 		for _, jid := range v.Jobs {
 			under(jobs, "brine/job/"+jid+"/new", vs)
