@@ -21,14 +21,21 @@ func ip(t *testing.T, args ...string) {
 	}
 }
 
+// pair makes a device and one at its other end, which is up.
+func pair(t *testing.T, name string) {
+	t.Helper()
+	ip(t, "link", "add", name, "type", "veth", "peer", "name", "far-"+name)
+	ip(t, "link", "set", "far-"+name, "up")
+}
+
 func needIP(t *testing.T) {
 	t.Helper()
 	beacontest.Isolated(t)
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("needs the program ip")
 	}
-	if out, err := exec.Command("ip", "link", "add", "probe", "type", "dummy").CombinedOutput(); err != nil {
-		t.Skipf("this kernel makes no dummy device: %s", out)
+	if out, err := exec.Command("ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp").CombinedOutput(); err != nil {
+		t.Skipf("this kernel makes no pairs of devices: %s", out)
 	}
 	ip(t, "link", "del", "probe")
 }
@@ -36,8 +43,8 @@ func needIP(t *testing.T) {
 // One event each: a device comes, its link goes up, an address comes and goes, the link goes down, the device goes.
 func TestALinkGoesUpAndDown(t *testing.T) {
 	needIP(t)
-	h := beacontest.Start(t, Module(), `{}`, beacons.Env{Interval: time.Hour, AtStart: true})
-	ip(t, "link", "add", "test0", "type", "dummy")
+	h := beacontest.Start(t, Module(), `devices: [test*]`, beacons.Env{Interval: time.Hour, AtStart: true})
+	pair(t, "test0")
 	h.Next("test0/added")
 	ip(t, "link", "set", "test0", "up")
 	if d := h.Next("test0/up").Data.(Data); !d.Up || d.MAC == "" || d.MTU == 0 {
@@ -66,10 +73,10 @@ func TestALinkGoesUpAndDown(t *testing.T) {
 // What changed during a stop is told after it, and nothing twice.
 func TestConformance(t *testing.T) {
 	needIP(t)
-	beacontest.Run(t, Module(), beacontest.Case{Name: "a device comes", System: true, Config: `addresses: false`, Interval: time.Hour,
+	beacontest.Run(t, Module(), beacontest.Case{Name: "a device comes", System: true, Config: `{addresses: false, devices: [test*]}`, Interval: time.Hour,
 		Ready: func(kept map[string][]byte) bool { return kept[looked] != nil },
 		Act: func(t *testing.T, _ string) {
-			ip(t, "link", "add", "test1", "type", "dummy")
+			pair(t, "test1")
 			t.Cleanup(func() { ip(t, "link", "del", "test1") })
 		}, Tags: []string{"test1/added"}})
 }

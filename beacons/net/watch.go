@@ -12,6 +12,9 @@ import (
 	"brine/internal/linux"
 )
 
+// again is how long what could not be kept waits to be told.
+const again = time.Second
+
 // burst is how long changes are let come together: a device that goes up has its addresses a moment later.
 const burst = 50 * time.Millisecond
 
@@ -40,10 +43,16 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) (err error) {
 	ticks := time.NewTicker(max(b.env.Interval, time.Millisecond))
 	defer ticks.Stop()
 	for {
-		if err := b.compare(ctx, fire); err != nil {
+		kept, err := b.compare(ctx, fire)
+		if err != nil {
 			return err
 		}
+		var retry <-chan time.Time
+		if !kept {
+			retry = time.After(again)
+		}
 		select {
+		case <-retry:
 		case <-ctx.Done():
 			return nil
 		case <-changed:
@@ -91,14 +100,14 @@ type device struct {
 // looked stands among the baselines once the devices have been looked at.
 const looked = "looked"
 
-// compare looks at all devices and tells what differs from the baselines.
-func (b *beacon) compare(ctx context.Context, fire beacons.Fire) error {
+// compare looks at all devices and tells what differs from the baselines. What is not kept still differs at the next look.
+func (b *beacon) compare(ctx context.Context, fire beacons.Fire) (kept bool, err error) {
 	if !b.config.Links && !b.config.Addresses {
-		return nil
+		return true, nil
 	}
 	devices, err := b.devices()
 	if err != nil {
-		return err
+		return false, err
 	}
 	known := map[string]device{}
 	err = b.env.Baseline.Each("device/", func(key string, value []byte) error {
@@ -109,11 +118,11 @@ func (b *beacon) compare(ctx context.Context, fire beacons.Fire) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	before, err := b.env.Baseline.Get(looked)
 	if err != nil {
-		return err
+		return false, err
 	}
 	news := before != nil || b.env.AtStart
 	now := b.env.Now()
@@ -149,10 +158,7 @@ func (b *beacon) compare(ctx context.Context, fire beacons.Fire) error {
 		}
 		signals = append(signals, signalsOf(name, told, now, nil)...)
 	}
-	if len(signals) > 0 {
-		_ = fire(ctx, signals...) // what could not be kept still differs at the next look
-	}
-	return nil
+	return len(signals) == 0 || fire(ctx, signals...) == nil, nil
 }
 
 // changes lists what is told of one device.
