@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"brine/beacons"
 )
 
@@ -198,6 +200,12 @@ func (t *root) interval() time.Duration {
 
 // wait returns when there is something to do.
 func (r *run) wait() {
+	if d := time.Until(r.next()); d > 0 && d < time.Millisecond {
+		// Go's timers have a resolution of a millisecond where nothing else goes on; who finishes writing a file does it sooner.
+		ts := unix.NsecToTimespec(int64(min(d, firstLook)))
+		_ = unix.Nanosleep(&ts, nil)
+		return
+	}
 	timer := time.NewTimer(time.Until(r.next()))
 	defer timer.Stop()
 	select {

@@ -11,6 +11,8 @@ import (
 	"brine/internal/api"
 	"brine/internal/event"
 	"brine/internal/rig"
+
+	"golang.org/x/sys/unix"
 )
 
 // wanted is the managed file's content.
@@ -145,6 +147,9 @@ func appendTo(file string, text []byte) error {
 	return err
 }
 
+// lookEvery is how often somebody looks at the file.
+const lookEvery = 20 * time.Microsecond
+
 // untilRight looks at the file without pause, as the machine has two cores, until it is as wanted.
 func untilRight(ctx context.Context, file string) (time.Duration, error) {
 	start := time.Now()
@@ -161,7 +166,8 @@ func untilRight(ctx context.Context, file string) (time.Duration, error) {
 		if time.Since(start) > patience {
 			return 0, fmt.Errorf("not right after %s", patience)
 		}
-		time.Sleep(20 * time.Microsecond)
+		ts := unix.NsecToTimespec(int64(lookEvery))
+		_ = unix.Nanosleep(&ts, nil) // Go's own timers may take a millisecond
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -72,7 +73,8 @@ type actors struct {
 	execs    []pendingExec
 	second   int64 // of the budget of readings
 	reads    int
-	progress chan struct{} // closed when the reader has taken events in
+	progress chan struct{} // closed when the reader has taken events in, or all of them
+	waiters  atomic.Int32  // for progress
 	waited   time.Time     // until when a look-up last waited in vain
 }
 
@@ -108,7 +110,7 @@ func (w *Watcher) openActors() {
 	w.actors = newActors(fan)
 	w.ask.Store(w.actors)
 	fan.done.Add(1)
-	go fan.read(w.actors.take, w.actors.starting)
+	go fan.read(w.actors.take, w.actors.starting, w.actors.calm)
 	w.watchActors()
 }
 
@@ -141,6 +143,8 @@ func newActors(fan *fanotify) *actors {
 // holds already are waited for, because the latest deed counts.
 func (a *actors) lookup(path string, since time.Time) *beacons.Actor {
 	path = filepath.Clean(path)
+	a.waiters.Add(1)
+	defer a.waiters.Add(-1)
 	for end := time.Now().Add(actorWait); a.mayWait(end); {
 		a.mu.Lock()
 		progress := a.progress
@@ -164,6 +168,16 @@ func (a *actors) lookup(path string, since time.Time) *beacons.Actor {
 		return a.view(d)
 	}
 	return nil
+}
+
+// calm has those look again who wait for the reader.
+func (a *actors) calm() {
+	if a.waiters.Load() > 0 {
+		a.mu.Lock()
+		close(a.progress)
+		a.progress = make(chan struct{})
+		a.mu.Unlock()
+	}
 }
 
 // mayWait is false for a while after somebody has waited in vain until the end of his time.

@@ -28,7 +28,7 @@ const (
 	busyRest = 5 * time.Millisecond
 	// dullReads in a row, within dullTime, that told of nobody new make the reader rest for dullRest after each further one: somebody
 	// writes without pause, and the kernel makes one event of many meanwhile. A look-up ends the rest.
-	dullReads = 32
+	dullReads = 128
 )
 
 // programPlaces are where programs commonly stand: a program that starts from a mount that holds one of these is remembered.
@@ -106,8 +106,8 @@ func (f *fanotify) behind() bool {
 }
 
 // read calls take with what the kernel tells, until close; take says whether it has learnt of anybody. idle is called when nothing
-// waits; it returns when it wants to be called again (0: not before the next event).
-func (f *fanotify) read(take func([]byte) (learnt bool), idle func() time.Duration) {
+// waits; it returns when it wants to be called again (0: not before the next event). calm is called when all has been taken in.
+func (f *fanotify) read(take func([]byte) (learnt bool), idle func() time.Duration, calm func()) {
 	defer f.done.Done()
 	runtime.LockOSThread() // never unlocked: the thread ends with its priority
 	hurry()
@@ -121,6 +121,7 @@ func (f *fanotify) read(take func([]byte) (learnt bool), idle func() time.Durati
 			limit = &ts
 		}
 		f.polling.Store(true)
+		calm()
 		n, err := unix.Ppoll(fds, limit, nil)
 		f.polling.Store(false)
 		if err != nil && err != unix.EINTR {
@@ -155,17 +156,20 @@ func (f *fanotify) read(take func([]byte) (learnt bool), idle func() time.Durati
 			break
 		}
 		if dull.next(!learnt) {
-			f.rest()
+			f.rest(calm)
 		}
 	}
 }
 
 // rest lets events come together, unless somebody wants to know.
-func (f *fanotify) rest() {
+func (f *fanotify) rest(calm func()) {
 	fds := []unix.PollFd{{Fd: int32(f.nudge), Events: unix.POLLIN}, {Fd: int32(f.wake), Events: unix.POLLIN}}
 	limit := unix.NsecToTimespec(int64(dullRest))
 	f.resting.Store(true)
+	f.polling.Store(true)
+	calm()
 	_, _ = unix.Ppoll(fds, &limit, nil) // what disturbs it ends it
+	f.polling.Store(false)
 	f.resting.Store(false)
 	var n [8]byte
 	_, _ = unix.Read(f.nudge, n[:])

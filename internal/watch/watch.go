@@ -35,7 +35,7 @@ const (
 	verifyEvery = time.Minute
 	// dullEvents in a row, within dullTime, that matter to nobody make us rest for dullRest after each further one: somebody writes
 	// without pause beside what is watched. Meanwhile events wait in the kernel, which makes one of many.
-	dullEvents = 64
+	dullEvents = 128
 	// errorPause slows down a kernel that answers every read with an error.
 	errorPause = 10 * time.Millisecond
 )
