@@ -17,6 +17,7 @@ var layers = []struct {
 	{"contracts", []string{"beacons", "states", "reactors"}},
 	{"codecs and readers", []string{"internal/wire", "internal/identity", "internal/hostfs", "internal/beaconset", "internal/linux", "internal/manifest", "internal/diff", "internal/sealed"}},
 	{"the contract of actions, processes", []string{"internal/action", "internal/command", "internal/webhook"}},
+	{"tests of rules", []string{"internal/ruletest"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post", "internal/action/run", "internal/action/single"}},
 	{"single modules", []string{
 		"beacons/conn",

@@ -8,9 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	beaconlist "brine/beacons/all"
-	"brine/internal/action"
-	actionlist "brine/internal/action/all"
 	"brine/reactors"
 
 	"github.com/spf13/cobra"
@@ -42,7 +39,7 @@ files at once, and warnings of what is probably not meant. Exit code 1 if there 
 }
 
 func (a *app) lint(files []reactors.Source) error {
-	set, faults := reactors.Load(files, action.RuleEnv(beaconlist.List(), actionlist.List()))
+	set, faults := loadRules(files)
 	p := a.colors()
 	if set != nil {
 		for _, w := range set.Warnings() {

@@ -22,6 +22,7 @@ import (
 	"brine/internal/job"
 	"brine/internal/master"
 	"brine/internal/minion"
+	"brine/internal/ruletest"
 	"brine/reactors"
 	statelist "brine/states/all"
 )
@@ -31,12 +32,30 @@ import (
 func TestRulesInPages(t *testing.T) {
 	for path, least := range map[string]int{"docs/writing-reactors.md": 5} {
 		var files []reactors.Source
+		var tests []*ruletest.File
 		for _, b := range readPage(t, path).blocks {
-			if b.lang == "yaml" {
-				files = append(files, reactors.Source{Name: fmt.Sprintf("%s (block on line %d)", path, b.line), Text: []byte(b.text)})
+			where := fmt.Sprintf("%s (block on line %d)", path, b.line)
+			switch first, _, _ := strings.Cut(b.text, "\n"); {
+			case b.lang != "yaml":
+			case ruletest.IsTest(first):
+				f, faults := ruletest.Parse(where, []byte(b.text))
+				if len(faults) > 0 {
+					t.Fatal(faults)
+				}
+				tests = append(tests, f)
+			default:
+				files = append(files, reactors.Source{Name: where, Text: []byte(b.text)})
 			}
 		}
-		if set := loadRules(t, files); set != nil && len(set.Rules()) < least {
+		set := loadRules(t, files)
+		for _, f := range tests {
+			for _, r := range f.Run(set, "") {
+				if !r.OK {
+					t.Errorf("%s\n%s", r.Name, r.Text())
+				}
+			}
+		}
+		if set != nil && len(set.Rules()) < least {
 			t.Errorf("%s has %d rules; want at least %d", path, len(set.Rules()), least)
 		}
 	}
