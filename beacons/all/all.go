@@ -7,6 +7,7 @@ import (
 	"brine/beacons/conn"
 	"brine/beacons/cpu"
 	"brine/beacons/disk"
+	"brine/beacons/diskio"
 	"brine/beacons/file"
 	"brine/beacons/load"
 	"brine/beacons/memory"
@@ -21,6 +22,7 @@ func List() []beacons.Module {
 		conn.Module(),
 		cpu.Module(),
 		disk.Module(),
+		diskio.Module(),
 		file.Module(),
 		load.Module(),
 		memory.Module(),

@@ -6,8 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"time"
 
 	"brine/beacons"
@@ -91,8 +89,6 @@ func tags() []beacons.Tag {
 	}
 }
 
-const maxList = 64
-
 // Config is what stands below "net:".
 type Config struct {
 	Devices   []string              `yaml:"devices"`   // names, '*' as in a shell; with a '!' those that are not meant. The last that matches decides
@@ -112,16 +108,7 @@ func (l *Throughput) Validate() error { return nil }
 
 // Validate tells what is wrong with the configuration.
 func (c *Config) Validate() error {
-	var faults []error
-	if len(c.Devices) == 0 || len(c.Devices) > maxList {
-		faults = append(faults, fmt.Errorf("devices: %d entries; want 1 to %d", len(c.Devices), maxList))
-	}
-	for _, d := range c.Devices {
-		if _, err := path.Match(d, ""); err != nil || d == "" || d == "!" {
-			faults = append(faults, fmt.Errorf("devices: %q is no pattern", d))
-		}
-	}
-	return errors.Join(append(faults, beacons.CheckLimits(c.Limits, func(name string, l Throughput) error {
+	return errors.Join(beacons.CheckMeans("devices", c.Devices), beacons.CheckLimits(c.Limits, func(name string, l Throughput) error {
 		switch l.Of {
 		case "rx", "tx":
 			return l.Threshold.Check(name, beacons.BytesPerSecond, 0)
@@ -129,23 +116,11 @@ func (c *Config) Validate() error {
 			return l.Threshold.Check(name, beacons.PerSecond, 0)
 		}
 		return fmt.Errorf("%s: of: %q; want rx, tx, packets, errors or dropped", name, l.Of)
-	}))...)
+	}))
 }
 
 // meant reports whether a device is watched.
-func (c *Config) meant(name string) bool {
-	in := !slices.ContainsFunc(c.Devices, func(p string) bool { return p[0] != '!' })
-	for _, p := range c.Devices {
-		not := p[0] == '!'
-		if not {
-			p = p[1:]
-		}
-		if ok, _ := path.Match(p, name); ok {
-			in = !not
-		}
-	}
-	return in
-}
+func (c *Config) meant(name string) bool { return beacons.Means(c.Devices, name) }
 
 // Beacon makes the beacon.
 func (c *Config) Beacon(env beacons.Env) beacons.Beacon { return newBeacon(c, env) }

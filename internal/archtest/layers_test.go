@@ -23,6 +23,7 @@ var layers = []struct {
 		"beacons/conn",
 		"beacons/cpu",
 		"beacons/disk",
+		"beacons/diskio",
 		"beacons/file",
 		"beacons/load",
 		"beacons/memory",
