@@ -13,6 +13,7 @@ import (
 	"brine/beacons/memory"
 	"brine/beacons/net"
 	"brine/beacons/pressure"
+	"brine/beacons/process"
 	"brine/beacons/swap"
 )
 
@@ -28,6 +29,7 @@ func List() []beacons.Module {
 		memory.Module(),
 		net.Module(),
 		pressure.Module(),
+		process.Module(),
 		swap.Module(),
 	}
 }

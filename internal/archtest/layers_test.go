@@ -29,6 +29,7 @@ var layers = []struct {
 		"beacons/memory",
 		"beacons/net",
 		"beacons/pressure",
+		"beacons/process",
 		"beacons/swap",
 		"states/file",
 	}},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Process is one process as /proc shows it.
@@ -148,4 +149,21 @@ func Busiest(before, now []Process, seconds float64, n int) []Busy {
 	}
 	slices.SortFunc(list, func(a, b Busy) int { return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(a.PID, b.PID)) })
 	return list[:min(n, len(list))]
+}
+
+// Age is how long after the machine's start the process began.
+func (p Process) Age() time.Duration { return time.Duration(p.Start) * (time.Second / ticks) }
+
+// Uptime is how long the machine has run.
+func (p Proc) Uptime() (time.Duration, error) {
+	text, err := os.ReadFile(filepath.Join(p.path, "uptime"))
+	if err != nil {
+		return 0, absent(err)
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	seconds, err := strconv.ParseFloat(first, 64)
+	if err != nil || !(seconds >= 0 && seconds < 1e9) {
+		return 0, fmt.Errorf("uptime: %.40q is no number of seconds", first)
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
 }
