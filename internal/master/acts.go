@@ -111,6 +111,9 @@ func (c *Core) cancel(j *openJob, why, by string) {
 	c.close(j, "cancelled")
 }
 
+// alone reports whether one run is all that a job is for: no other decision has joined it, nor was joined by the run.
+func (j *openJob) alone() bool { return len(j.Runs) == 1 && j.Merged == 0 }
+
 // cancelRun ends a run where it stands: neither further steps nor those of on_failure begin.
 func (c *Core) cancelRun(r *openRun, why, by string) (targets []string) {
 	s := r.step()
@@ -120,7 +123,7 @@ func (c *Core) cancelRun(r *openRun, why, by string) (targets []string) {
 		if joined, ok := s.Joined[t]; ok {
 			jid = joined
 		}
-		if j := c.jobs[jobKey{jid, t}]; j != nil && len(j.Runs) == 1 {
+		if j := c.jobs[jobKey{jid, t}]; j != nil && j.alone() {
 			targets = append(targets, t)
 			c.cancel(j, why, by)
 		}
@@ -170,8 +173,10 @@ func (c *Core) recoverRuns(runs []RecoveredRun) {
 			switch {
 			case !ok:
 				r.left = append(r.left, t)
-			case c.jobs[jobKey{j.Job.JID, t}] != nil:
+			case c.jobs[jobKey{j.Job.JID, t}] != nil && slices.Contains(j.Job.Runs, r.ID):
 				r.waiting[t] = true
+			case j.Job.Status.Open(): // it had failed, and an operator has begun it anew: that counts no more
+				r.ended[t] = reactors.MinionResult{Error: "it failed, and was begun anew by an operator"}
 			default:
 				r.ended[t] = minionResult(j.Job, j.Result)
 			}

@@ -105,8 +105,9 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 	j.Created, j.Deadline, j.Status = c.now, c.now.Add(ttl), job.Waiting
 	var fresh []string
 	for _, t := range targets {
-		if c.jobs[jobKey{j.JID, t}] != nil {
-			continue // decided already: a replay
+		if o := c.jobs[jobKey{j.JID, t}]; o != nil {
+			c.serve(o, j.Runs)
+			continue // decided already: a replay, or the same step decided twice by one verdict
 		}
 		j.Target = t
 		if same := c.queueOf(&j).waitingSame(j); same != nil {
@@ -135,6 +136,16 @@ func (c *Core) open(j job.Job, targets []string, ttl time.Duration, out *Verdict
 		c.begin(&openJob{Job: j}, refused)
 	}
 	return joined
+}
+
+// serve lets runs wait for a job that is there already.
+func (c *Core) serve(o *openJob, runs []string) {
+	for _, id := range runs {
+		if !slices.Contains(o.Runs, id) {
+			o.Runs = append(slices.Clip(o.Runs), id)
+			c.put(o)
+		}
+	}
 }
 
 // begin queues a new job and hands it over if its target can take it.

@@ -84,22 +84,23 @@ func (r *openRun) step() *RunStep { return &r.Steps[r.At] }
 // carryOut does what a verdict decided: ordered steps one after the other, all else each by itself.
 func (c *Core) carryOut(e event.Event, v reactors.Verdict, out *Verdict) {
 	var ordered []reactors.Decision
-	for _, d := range v.Decisions {
+	for i, d := range v.Decisions {
 		if d.Ordered {
 			ordered = append(ordered, d)
 			continue
 		}
-		c.startRun(e, v, []reactors.Decision{d}, out)
+		c.startRun(e, v, i+1, []reactors.Decision{d}, out)
 	}
 	if len(ordered) > 0 {
-		c.startRun(e, v, ordered, out)
+		c.startRun(e, v, 0, ordered, out)
 	}
 }
 
-// startRun begins the steps. Where nobody needs to wait for any of them there is no record.
-func (c *Core) startRun(e event.Event, v reactors.Verdict, ds []reactors.Decision, out *Verdict) {
+// startRun begins the steps. Where nobody needs to wait for any of them there is no record. nth tells the runs of one verdict apart, for
+// several of its decisions may be of one step.
+func (c *Core) startRun(e event.Event, v reactors.Verdict, nth int, ds []reactors.Decision, out *Verdict) {
 	r := &openRun{out: out, Run: Run{
-		ID: job.JID(e.ID, v.Rule, -1-ds[0].Step), Rule: v.Rule, Event: e.ID, Minion: e.Minion, Causes: append([]event.ID{e.ID}, v.Causes...),
+		ID: job.JID(e.ID, v.Rule, -1-nth), Rule: v.Rule, Event: e.ID, Minion: e.Minion, Causes: append([]event.ID{e.ID}, v.Causes...),
 		Depth: e.Depth + 1, Created: c.now, Steps: make([]RunStep, len(ds)), Plan: v.Plan,
 	}}
 	if c.runs[r.ID] != nil {

@@ -34,6 +34,10 @@ func (c *Core) beginStep(r *openRun) {
 	case reactors.Stop:
 		s.end(StepStopped, s.Text)
 	case reactors.Approve:
+		if r.refused != "" {
+			s.end(StepFailed, r.refused)
+			return
+		}
 		c.askApproval(r, s)
 	default:
 		c.openStep(r, s)
@@ -126,6 +130,7 @@ func (c *Core) openStep(r *openRun, s *RunStep) {
 // fill begins as many targets as may be under way at once. It reports whether some wait for jobs of other decisions.
 func (c *Core) fill(r *openRun) (joined bool) {
 	s := r.step()
+	c.withoutKey(r)
 	n := len(r.left)
 	if o := s.Options; o != nil && o.Batch != nil {
 		n = min(n, max(o.Batch.Of(len(s.Targets)), 1)-len(r.waiting))
@@ -162,6 +167,17 @@ func (c *Core) fill(r *openRun) (joined bool) {
 	}
 	maps.Copy(s.Joined, others)
 	return true
+}
+
+// withoutKey ends the targets that were not begun and whose key is gone meanwhile: nobody would ever answer for them.
+func (c *Core) withoutKey(r *openRun) {
+	r.left = slices.DeleteFunc(slices.Clone(r.left), func(t string) bool {
+		if m := c.minions[t]; t == event.Master || m != nil && m.key != "" {
+			return false
+		}
+		r.ended[t] = reactors.MinionResult{Error: "the key of " + t + " was rejected or deleted"}
+		return true
+	})
 }
 
 // targetDone takes the end of a job that a run waits for.
@@ -235,7 +251,7 @@ func (c *Core) limitFailures(r *openRun, s *RunStep) {
 	r.busy = true
 	for _, t := range slices.Sorted(maps.Keys(r.waiting)) {
 		j := c.jobs[jobKey{cmp.Or(s.Joined[t], s.JID), t}]
-		if j != nil && j.stage != sent && len(j.Runs) == 1 { // one that others wait for as well goes on
+		if j != nil && j.stage != sent && j.alone() { // one that others wait for as well goes on
 			c.cancel(j, why, "")
 		}
 	}
