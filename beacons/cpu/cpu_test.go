@@ -66,17 +66,7 @@ func TestRefusedOptions(t *testing.T) {
 // A real busy loop crosses the limit and leaves it, one event each, and is named.
 func TestBusyLoopOnThisHost(t *testing.T) {
 	h := beacontest.Start(t, Module(), `busy: {above: 5%}`, beacons.Env{Interval: 50 * time.Millisecond})
-	stop := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-		}
-	}()
-	t.Cleanup(func() { close(stop) })
+	beacontest.Busy(t, 1)
 	d := h.Next("busy").Data.(Data)
 	if d.State != "entered" || d.Value <= 5 || d.Threshold != 5 || d.Core != nil {
 		t.Errorf("%+v", d)

@@ -49,20 +49,7 @@ func TestRefusedOptions(t *testing.T) {
 // More work than processors: the kernel wakes the beacon, which tells it once.
 func TestProcessorsOfThisHost(t *testing.T) {
 	h := beacontest.Start(t, Module(), `cpu: {above: 1%, clear_for: 1h}`, beacons.Env{})
-	stop := make(chan struct{})
-	t.Cleanup(func() { close(stop) })
-	runtime.GOMAXPROCS(8)
-	for range 8 {
-		go func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-			}
-		}()
-	}
+	beacontest.Busy(t, 2*runtime.NumCPU())
 	d := h.Next("cpu").Data.(Data)
 	if d.Value <= 1 || d.Value > 100 || d.State != "entered" || d.Resource != "cpu" || d.Kind != "some" {
 		t.Errorf("%+v", d)

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,4 +160,18 @@ func (l *liveBaseline) Each(prefix string, f func(string, []byte) error) error {
 		}
 	}
 	return nil
+}
+
+// Busy keeps n processors busy, as far as there are so many, until the test ends.
+func Busy(t *testing.T, n int) {
+	t.Helper()
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for !stop.Load() { // on purpose
+			}
+		})
+	}
+	t.Cleanup(func() { stop.Store(true); all.Wait() })
 }
