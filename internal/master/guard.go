@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"brine/internal/config"
 	"brine/reactors"
 )
 
@@ -54,11 +53,7 @@ func (c *Core) knownRules(rules []string) error {
 		if _, paused := c.opt.Reactor.Guard(name); paused || slices.Contains(names, name) {
 			continue
 		}
-		meant := ""
-		if near := config.Nearest(name, names); near != "" {
-			meant = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return fmt.Errorf("rule %q: %w%s", name, ErrUnknown, meant)
+		return noRule(name, names)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type ruleFiles struct {
 
 	mu     sync.Mutex
 	set    *reactors.Set
+	files  []reactors.Source // of set
 	faults error // of the last load; nil when the set in force is what the folders say
 }
 
@@ -38,13 +39,13 @@ func (r *ruleFiles) load() (*reactors.Set, error) {
 	err = errors.Join(err, faults.Err())
 	r.faults = err
 	if err == nil {
-		r.set = set
+		r.set, r.files = set, files
 		if err := keepSources(r.kept, files); err != nil {
 			r.log.Error("the rules are in force, but will not be known at the next start if their files are broken then", "error", err)
 		}
 	}
 	if r.set == nil {
-		r.set = r.lastGood()
+		r.set, r.files = r.lastGood()
 	}
 	return r.set, err
 }
@@ -59,20 +60,20 @@ func (r *ruleFiles) see(data map[string]any) bool {
 }
 
 // lastGood is the set that was in force before this start; no rules when there was none, or it cannot be read.
-func (r *ruleFiles) lastGood() *reactors.Set {
+func (r *ruleFiles) lastGood() (*reactors.Set, []reactors.Source) {
 	files, err := keptSources(r.kept)
 	if err == nil {
 		set, faults := reactors.Load(files, r.env)
 		if err = faults.Err(); err == nil {
 			r.log.Warn("the rule files are broken: the last good set stays in force", "rules", len(set.Rules()))
-			return set
+			return set, files
 		}
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		r.log.Error("the last good rules cannot be read: none is in force", "error", err)
 	}
 	none, _ := reactors.Load(nil, r.env)
-	return none
+	return none, nil
 }
 
 // LoadRules reads the rule files (*.yaml, *.yml) of folders and of single paths, in order. All faults of all files are told
@@ -175,4 +176,11 @@ func (m *Master) Rules() ([]reactors.Info, error) {
 	m.rules.mu.Lock()
 	defer m.rules.mu.Unlock()
 	return m.rules.set.Rules(), m.rules.faults
+}
+
+// RuleFiles are the texts of the rules in force.
+func (m *Master) RuleFiles() []reactors.Source {
+	m.rules.mu.Lock()
+	defer m.rules.mu.Unlock()
+	return m.rules.files
 }

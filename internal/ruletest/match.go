@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"brine/internal/config"
-	"brine/internal/event"
 	"brine/internal/job"
 	"brine/reactors"
 )
@@ -93,8 +92,8 @@ func show(v any) string {
 	return string(text)
 }
 
-// job is the act as plain values, for comparison and for people.
-func (a Act) job(e *event.Event) map[string]any {
+// job is the act as plain values, for comparison and for people. minion is who fired the event.
+func (a Act) job(minion string) map[string]any {
 	m := map[string]any{"fun": a.Fun}
 	set := func(key, text string) {
 		if text != "" {
@@ -110,7 +109,7 @@ func (a Act) job(e *event.Event) map[string]any {
 		m["on_failure"] = true
 	}
 	if a.Tgt == "" && !a.OnMaster && !slices.Contains(onMaster, a.Fun) {
-		set("tgt", e.Minion)
+		set("tgt", minion)
 	}
 	if args := argsOf(a.Args); len(args) > 0 {
 		m["args"] = args
@@ -164,8 +163,8 @@ func (a Act) fire() map[string]any {
 	return map[string]any{"tag": a.Fire.Tag, "data": data}
 }
 
-// line says in one line what an act does.
-func (a Act) line(e *event.Event) string {
+// Line says in one line what an act does, for an event that a minion fired.
+func (a Act) Line(minion string) string {
 	switch {
 	case a.Failed != "":
 		return a.Fun + " failed: " + a.Failed
@@ -174,7 +173,7 @@ func (a Act) line(e *event.Event) string {
 	case a.Text != "":
 		return a.Fun + ": " + a.Text
 	}
-	j := a.job(e)
+	j := a.job(minion)
 	text := a.Fun
 	if args, ok := j["args"]; ok {
 		text += " " + show(args)

@@ -130,7 +130,7 @@ func (r *running) tell(shown []Shown) {
 			}
 			r.result.Got = append(r.result.Got, fmt.Sprintf("  %s %s%s: %s", v.Rule, v.Outcome, by, v.Why))
 			for _, a := range s.Acts[i] {
-				r.result.Got = append(r.result.Got, "    "+a.line(&s.Event))
+				r.result.Got = append(r.result.Got, "    "+a.Line(s.Event.Minion))
 			}
 		}
 	}
@@ -219,7 +219,7 @@ func (r *running) check(w *want, v *verdict) {
 		if a.Fun == job.EventFire && a.Fire != nil {
 			fires = append(fires, a.fire())
 		} else {
-			jobs = append(jobs, a.job(v.event))
+			jobs = append(jobs, a.job(v.event.Minion))
 		}
 	}
 	r.each(w, w.Jobs, "job", jobs)

@@ -34,7 +34,7 @@ func TestTypesSayTheSame(t *testing.T) {
 		{master.Status{}, api.Status{}}, {master.MinionInfo{}, api.Minion{}}, {master.Trace{}, api.Trace{}}, {master.Verdict{}, api.Verdict{}},
 		{master.Drift{}, api.Drift{}}, {master.Source{}, api.Source{}}, {reactors.Window{}, api.Window{}}, {reactors.Stats{}, api.WindowStats{}}, {reactors.Info{}, api.Rule{}}, {minion.Status{}, api.MinionStatus{}}, {traced{}, api.Traced{}},
 		{master.RunEnded{}, api.Run{}}, {master.StepEnded{}, api.RunStep{}}, {master.ApprovalAsked{}, api.Approval{}}, {master.JobActed{}, api.JobActed{}},
-		{reactors.Guard{}, api.Guard{}}, {master.Hold{}, api.Hold{}}, {master.Guarded{}, api.Guards{}},
+		{master.Explained{}, api.Explained{}}, {master.Passed{}, api.Passed{}}, {reactors.Guard{}, api.Guard{}}, {master.Hold{}, api.Hold{}}, {master.Guarded{}, api.Guards{}},
 	} {
 		server, client := reflect.TypeOf(pair[0]), reflect.TypeOf(pair[1])
 		if s, c := keys(server), keys(client); !slices.Equal(s, c) {
