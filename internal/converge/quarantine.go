@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,6 +160,16 @@ func (q *Quarantine) keep(root, path string, k Kept, maxBytes int64, lasting boo
 
 // store writes content and description; hash and size are taken from what was read.
 func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
+	if !lasting {
+		head, err := io.ReadAll(io.LimitReader(content, heldLook))
+		if err != nil {
+			return err
+		}
+		if again, err := q.again(k, head); again || err != nil {
+			return err
+		}
+		content = io.MultiReader(bytes.NewReader(head), content)
+	}
 	tmp, err := os.CreateTemp(q.dir, ".new-*")
 	if err != nil {
 		return err
@@ -183,6 +194,29 @@ func (q *Quarantine) store(k *Kept, content io.Reader, lasting bool) error {
 		return err
 	}
 	return q.note(*k)
+}
+
+// heldLook bounds what is read into memory, in bytes, to see whether the same content is kept already: many files that drift in the same
+// way are one, and making a file is the dearest thing in keeping one.
+const heldLook = 256 << 10
+
+// again keeps what has the content of something that is kept; false: nothing has, or it is too large to say.
+func (q *Quarantine) again(k *Kept, head []byte) (bool, error) {
+	if len(head) == heldLook {
+		return false, nil
+	}
+	sum := sha256.Sum256(head)
+	k.SHA256, k.Size = hex.EncodeToString(sum[:]), int64(len(head))
+	if _, held := q.contents[k.SHA256]; !held {
+		return false, nil
+	}
+	if err := q.makeRoom(*k); err != nil {
+		return false, err
+	}
+	if info, err := os.Lstat(filepath.Join(q.dir, k.SHA256)); err != nil || info.Size() != k.Size {
+		return false, nil // it made room, or is damaged
+	}
+	return true, q.note(*k)
 }
 
 // note writes the description. The caller holds mu.
