@@ -126,7 +126,9 @@ func (o Options) validate(p string) error {
 }
 
 // Beacon makes the beacon.
-func (c *Config) Beacon(env beacons.Env) beacons.Beacon { return &beacon{config: c, env: env} }
+func (c *Config) Beacon(env beacons.Env) beacons.Beacon {
+	return &beacon{config: c, env: env, orders: orders{wake: make(chan struct{}, 1)}}
+}
 
 func (c *Config) sorted() []string {
 	paths := make([]string, 0, len(c.Paths))

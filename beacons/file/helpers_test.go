@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,11 +138,12 @@ func (s *store) take() []beacons.Signal {
 // life is one running beacon on a temporary root.
 type life struct {
 	*store
-	t     testing.TB
-	root  string
-	probe int
-	wait  time.Duration // the longest settle time
-	stop  func()
+	t      testing.TB
+	root   string
+	beacon beacons.Beacon
+	probe  int
+	wait   time.Duration // the longest settle time
+	stop   func()
 }
 
 const probes = "/probes" // a watched folder in which tests make files to know that all before has been seen
@@ -166,8 +168,9 @@ func begin(t testing.TB, root string, s *store, c *Config, settings ...setting) 
 	must(t, c.Validate())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- c.Beacon(env).Run(ctx, s.fire) }()
-	l := &life{store: s, t: t, root: root, wait: DefaultSettle}
+	b := c.Beacon(env)
+	go func() { done <- b.Run(ctx, s.fire) }()
+	l := &life{store: s, t: t, root: root, beacon: b, wait: DefaultSettle}
 	for _, o := range c.Paths {
 		l.wait = max(l.wait, o.settle())
 	}
@@ -275,6 +278,20 @@ func (d *deaf) Watch(_ string, _ bool, note func(beacons.Note)) (func(), error) 
 	d.note = note
 	return func() {}, d.err
 }
+
+// counting counts the paths that are watched through it.
+type counting struct {
+	beacons.Notifier
+	watches atomic.Int64
+}
+
+func (c *counting) Watch(path string, tree bool, note func(beacons.Note)) (func(), error) {
+	c.watches.Add(1)
+	return c.Notifier.Watch(path, tree, note)
+}
+
+// in is the setting that puts it in force.
+func (c *counting) in(env *beacons.Env) { c.Notifier, env.Files = env.Files, c }
 
 // beginDeaf starts the beacon with a notifier of the test's, without probes.
 func beginDeaf(t *testing.T, l *life, n *deaf, c *Config) (stop func()) {

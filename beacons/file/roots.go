@@ -32,6 +32,13 @@ type root struct {
 	wakes   time.Time            // when it is looked at next, while it rests; zero: it is watched
 }
 
+// newRoot makes a root of which nothing is known and that is not watched yet.
+func newRoot(p string, o Options) *root {
+	t := &root{path: p, options: o, fresh: true, entries: map[string]record{}, pairs: pairs{gone: map[uint64]*item{}, come: map[uint64]*item{}}}
+	t.next = time.Now().Add(t.jitter())
+	return t
+}
+
 // depth is how far below the root a path lies; -1: it is no part of it.
 func (t *root) depth(p string) int {
 	if p == t.path {
@@ -58,9 +65,11 @@ func slashed(dir string) string {
 
 // owner finds the configured path that a path belongs to: the longest of those that cover it, so that it is told once, or
 // excluded. Brine's drafts belong to none, unless one is configured itself.
-func (r *run) owner(p string) *root {
+func (r *run) owner(p string) *root { return ownerIn(r.roots, p) }
+
+func ownerIn(roots map[string]*root, p string) *root {
 	for at := p; ; at = path.Dir(at) {
-		if t := r.roots[at]; t != nil && t.covers(p) {
+		if t := roots[at]; t != nil && t.covers(p) {
 			if t.excluded(p) {
 				return nil
 			}
@@ -170,7 +179,12 @@ var errTooMany = errors.New("the configured paths hold more than 1048576 files; 
 // scan compares everything at and below p, as far as it belongs to t, by its stamps: what differs becomes an item. first: what has
 // no baseline there has been there all the time.
 func (r *run) scan(t *root, p string, first bool) error {
-	s := survey{first: first}
+	return r.scanAs(t, p, func(p string) bool { return first && (t.fresh || t.deeper && t.depth(p) > 1) })
+}
+
+// scanAs is scan, with who says whether a path without a baseline has been there all the time.
+func (r *run) scanAs(t *root, p string, always func(path string) bool) error {
+	s := survey{always: always}
 	if len(t.entries) > 0 {
 		s.seen = map[string]bool{} // else nothing can be missing
 	}
@@ -182,6 +196,12 @@ func (r *run) scan(t *root, p string, first bool) error {
 	if s.seen == nil {
 		return nil
 	}
+	if rec, known := t.entries[p]; known && p != t.path && rec.Kind != directory {
+		if !s.seen[p] {
+			r.touch(t, p, false)
+		}
+		return nil // nothing is known below it
+	}
 	for known := range t.entries {
 		if !s.seen[known] && (known == p || strings.HasPrefix(known, slashed(p))) {
 			r.touch(t, known, false)
@@ -192,10 +212,10 @@ func (r *run) scan(t *root, p string, first bool) error {
 
 // survey is one scan.
 type survey struct {
-	first bool
-	found int             // paths
-	later int             // items that were not due when some were looked at meanwhile
-	seen  map[string]bool // those of them that may have been known; nil: nothing was
+	always func(path string) bool
+	found  int             // paths
+	later  int             // items that were not due when some were looked at meanwhile
+	seen   map[string]bool // those of them that may have been known; nil: nothing was
 }
 
 // scanWork is how many items may wait before a scan that finds them looks at some: a large tree that is seen for the first time is not
@@ -225,7 +245,7 @@ func (r *run) walk(t *root, p string, s *survey) error {
 			s.seen[p] = true
 		}
 		_, known := t.entries[p]
-		silent := s.first && !known && (t.fresh || t.deeper && t.depth(p) > 1)
+		silent := !known && s.always(p)
 		if silent || t.differs(p, recordOf(&st)) {
 			r.touch(t, p, silent)
 		}

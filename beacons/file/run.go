@@ -14,6 +14,7 @@ import (
 type beacon struct {
 	config *Config
 	env    beacons.Env
+	orders orders
 }
 
 // run is one life of the beacon. Only its own goroutine touches it, but for the inbox.
@@ -61,6 +62,11 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) error {
 		}
 	}
 	for ctx.Err() == nil {
+		if c := b.orders.take(); c != nil {
+			if err := r.adjust(c); err != nil {
+				return err
+			}
+		}
 		if err := r.notes(); err != nil {
 			return err
 		}
@@ -68,7 +74,7 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) error {
 			return err
 		}
 		r.work()
-		r.wait()
+		r.wait(b.orders.wake)
 	}
 	return nil
 }
@@ -92,10 +98,8 @@ func (b *beacon) start(ctx context.Context, fire beacons.Fire) (*run, error) {
 		items:   map[string]*item{},
 		digests: make(chan digest, 1),
 	}
-	now := time.Now()
 	for p, o := range b.config.Paths {
-		t := &root{path: p, options: o, fresh: true, entries: map[string]record{}, pairs: pairs{gone: map[uint64]*item{}, come: map[uint64]*item{}}}
-		t.next = now.Add(t.jitter())
+		t := newRoot(p, o)
 		r.roots[p], r.fresh = t, append(r.fresh, t)
 	}
 	return r, nil
@@ -117,6 +121,9 @@ func (r *run) close() {
 func (r *run) notes() error {
 	why := map[string]string{}
 	for _, n := range r.inbox.take() {
+		if r.roots[n.root.path] != n.root {
+			continue // it is watched no more
+		}
 		if n.Lost == "" && r.rest(n.root) {
 			continue
 		}
@@ -199,7 +206,7 @@ func (t *root) interval() time.Duration {
 }
 
 // wait returns when there is something to do.
-func (r *run) wait() {
+func (r *run) wait(orders <-chan struct{}) {
 	if d := time.Until(r.next()); d > 0 && d < time.Millisecond {
 		// Go's timers have a resolution of a millisecond where nothing else goes on; who finishes writing a file does it sooner.
 		ts := unix.NsecToTimespec(int64(min(d, firstLook)))
@@ -211,6 +218,7 @@ func (r *run) wait() {
 	select {
 	case <-r.ctx.Done():
 	case <-r.inbox.wake:
+	case <-orders:
 	case <-timer.C:
 	case d := <-r.digests:
 		r.reading.known, r.reading.due = d, time.Now()

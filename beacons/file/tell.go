@@ -75,6 +75,9 @@ func (r *run) commit(batch []finding) {
 		signals[i] = f.signal
 	}
 	err := r.fire(r.ctx, signals...)
+	if err == nil {
+		r.overtake(batch)
+	}
 	for _, f := range batch {
 		if err != nil {
 			f.it.fails++

@@ -142,7 +142,7 @@ func checkCancel(t *testing.T, m beacons.Module, cases []Case) {
 func checkCase(t *testing.T, m beacons.Module, c Case) {
 	h := newHost(t, m, c)
 	defer h.close()
-	opened := watchOpens(t)
+	opened := WatchOpens(t)
 	wait := h.start()
 	h.ready(c)
 	h.silent("before anything happened")

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchOpens records which files of the root file system this process opens, through fanotify. Where that is not allowed
+// WatchOpens records which files of the root file system this process opens, through fanotify. Where that is not allowed
 // nothing is recorded. The returned function ends it and returns the paths.
-func watchOpens(t *testing.T) func() []string {
+func WatchOpens(t testing.TB) func() []string {
 	t.Helper()
 	_, _ = time.Now().Zone() // loads the zone, which is no beacon's doing
 	fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC|unix.FAN_NONBLOCK|unix.FAN_UNLIMITED_QUEUE, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_PATH)
