@@ -46,33 +46,33 @@ const (
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Watch      string   `json:"watch"`       // the name of the watch
-	Change     string   `json:"change"`      // new, closed, listening, gone, rate, open, more, lost
-	Proto      string   `json:"proto"`       // tcp or udp
-	Direction  string   `json:"direction"`   // in: to a listener of this host; out
-	Local      string   `json:"local"`       // address
-	LocalPort  int64    `json:"local_port"`  //
-	Remote     string   `json:"remote"`      // address; empty for a listener
-	RemotePort int64    `json:"remote_port"` // 0 for a listener
-	UID        *int64   `json:"uid"`         // of who made the socket; null: not known
-	User       string   `json:"user"`        // its name in /etc/passwd
-	Process    *Process `json:"process"`     // who has it open; null: not known
+	Watch      string   `json:"watch"`                 // the name of the watch
+	Change     string   `json:"change"`                // new, closed, listening, gone, rate, open, more, lost
+	Proto      string   `json:"proto"`                 // tcp or udp
+	Direction  string   `json:"direction,omitempty"`   // in: to a listener of this host; out
+	Local      string   `json:"local,omitempty"`       // address
+	LocalPort  int64    `json:"local_port,omitempty"`  //
+	Remote     string   `json:"remote,omitempty"`      // address; empty for a listener
+	RemotePort int64    `json:"remote_port,omitempty"` // 0 for a listener
+	UID        *int64   `json:"uid,omitempty"`         // of who made the socket; null: not known
+	User       string   `json:"user,omitempty"`        // its name in /etc/passwd
+	Process    *Process `json:"process,omitempty"`     // who has it open; null: not known
 
-	Opened   time.Time `json:"opened"`   // with closed: when it was first seen
-	Duration float64   `json:"duration"` // with closed: seconds since then
-	Sent     *int64    `json:"sent"`     // with closed: bytes, where the kernel tells
-	Received *int64    `json:"received"` // with closed: bytes, where the kernel tells
+	Opened   time.Time `json:"opened,omitzero"`    // with closed: when it was first seen
+	Duration float64   `json:"duration,omitempty"` // with closed: seconds since then
+	Sent     *int64    `json:"sent,omitempty"`     // with closed: bytes, where the kernel tells
+	Received *int64    `json:"received,omitempty"` // with closed: bytes, where the kernel tells
 
-	State     string    `json:"state"`     // with rate and open: "entered" or "left"
-	By        string    `json:"by"`        // with rate and open: what is counted by: remote, local_port, remote_port, user, process; empty: all together
-	Key       string    `json:"key"`       // with rate and open: of which one; with more: new or closed
-	Count     int64     `json:"count"`     // with rate: connections within the window; with open: those there are; with more and lost: how many
-	Threshold float64   `json:"threshold"` // with rate and open: the limit itself
-	Within    float64   `json:"within"`    // with rate: seconds
-	Since     time.Time `json:"since"`     // with rate and open: since when the count has been, or had been, beyond the limit
-	Worst     float64   `json:"worst"`     // with rate and open: the count furthest beyond the limit
-	Lasted    float64   `json:"lasted"`    // with rate and open: seconds since then
-	Top       []Peer    `json:"top"`       // with rate and open that count all together: the remote addresses that lead
+	State     string    `json:"state,omitempty"`     // with rate and open: "entered" or "left"
+	By        string    `json:"by,omitempty"`        // with rate and open: what is counted by: remote, local_port, remote_port, user, process; empty: all together
+	Key       string    `json:"key,omitempty"`       // with rate and open: of which one; with more: new or closed
+	Count     int64     `json:"count,omitempty"`     // with rate: connections within the window; with open: those there are; with more and lost: how many
+	Threshold float64   `json:"threshold,omitempty"` // with rate and open: the limit itself
+	Within    float64   `json:"within,omitempty"`    // with rate: seconds
+	Since     time.Time `json:"since,omitzero"`      // with rate and open: since when the count has been, or had been, beyond the limit
+	Worst     float64   `json:"worst,omitempty"`     // with rate and open: the count furthest beyond the limit
+	Lasted    float64   `json:"lasted,omitempty"`    // with rate and open: seconds since then
+	Top       []Peer    `json:"top,omitempty"`       // with rate and open that count all together: the remote addresses that lead
 }
 
 // Process is who has a socket open.

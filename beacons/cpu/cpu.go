@@ -39,16 +39,16 @@ func Module() beacons.Module {
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Limit     string    `json:"limit"`     // the name of the limit
-	State     string    `json:"state"`     // "entered" or "left"
-	Mode      string    `json:"mode"`      // what the time was spent on: used, user, system, iowait, steal, ...
-	Core      *int64    `json:"core"`      // the number of the core; null: all together
-	Value     float64   `json:"value"`     // percent of the last interval
-	Threshold float64   `json:"threshold"` // percent: the limit itself
-	Worst     float64   `json:"worst"`     // percent: the value furthest beyond the limit
-	Since     time.Time `json:"since"`     // since when the value has been, or had been, beyond the limit
-	Lasted    float64   `json:"lasted"`    // seconds since then
-	Processes []Process `json:"processes"` // the busiest of the last interval, with "entered"
+	Limit     string    `json:"limit"`               // the name of the limit
+	State     string    `json:"state"`               // "entered" or "left"
+	Mode      string    `json:"mode"`                // what the time was spent on: used, user, system, iowait, steal, ...
+	Core      *int64    `json:"core,omitempty"`      // the number of the core; null: all together
+	Value     float64   `json:"value"`               // percent of the last interval
+	Threshold float64   `json:"threshold"`           // percent: the limit itself
+	Worst     float64   `json:"worst"`               // percent: the value furthest beyond the limit
+	Since     time.Time `json:"since"`               // since when the value has been, or had been, beyond the limit
+	Lasted    float64   `json:"lasted"`              // seconds since then
+	Processes []Process `json:"processes,omitempty"` // the busiest of the last interval, with "entered"
 }
 
 // Process is one of the busiest processes.

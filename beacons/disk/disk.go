@@ -35,23 +35,23 @@ func Module() beacons.Module {
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Limit     string    `json:"limit"`       // the name of the limit
-	State     string    `json:"state"`       // "entered" or "left"
-	Mount     string    `json:"mount"`       // where the file system is mounted
-	Device    string    `json:"device"`      // what is mounted: /dev/sda1
-	Type      string    `json:"type"`        // ext4, xfs, ...
-	Of        string    `json:"of"`          // what is measured: used, free, inodes, full_in
-	Value     float64   `json:"value"`       // percent, bytes, or with full_in seconds
-	Threshold float64   `json:"threshold"`   // the limit itself
-	Worst     float64   `json:"worst"`       // the value furthest beyond the limit
-	Since     time.Time `json:"since"`       // since when the value has been, or had been, beyond the limit
-	Lasted    float64   `json:"lasted"`      // seconds since then
-	Size      int64     `json:"size"`        // bytes that users can have
-	Used      int64     `json:"used"`        // bytes
-	Free      int64     `json:"free"`        // bytes left to users, as df shows them
-	Inodes    int64     `json:"inodes"`      // how many there are; 0: not counted
-	InodesIn  int64     `json:"inodes_used"` // in use
-	FullIn    *float64  `json:"full_in"`     // seconds until it is full, at the speed of the last half hour; null: it does not fill
+	Limit     string    `json:"limit"`             // the name of the limit
+	State     string    `json:"state"`             // "entered" or "left"
+	Mount     string    `json:"mount"`             // where the file system is mounted
+	Device    string    `json:"device"`            // what is mounted: /dev/sda1
+	Type      string    `json:"type"`              // ext4, xfs, ...
+	Of        string    `json:"of"`                // what is measured: used, free, inodes, full_in
+	Value     float64   `json:"value"`             // percent, bytes, or with full_in seconds
+	Threshold float64   `json:"threshold"`         // the limit itself
+	Worst     float64   `json:"worst"`             // the value furthest beyond the limit
+	Since     time.Time `json:"since"`             // since when the value has been, or had been, beyond the limit
+	Lasted    float64   `json:"lasted"`            // seconds since then
+	Size      int64     `json:"size"`              // bytes that users can have
+	Used      int64     `json:"used"`              // bytes
+	Free      int64     `json:"free"`              // bytes left to users, as df shows them
+	Inodes    int64     `json:"inodes"`            // how many there are; 0: not counted
+	InodesIn  int64     `json:"inodes_used"`       // in use
+	FullIn    *float64  `json:"full_in,omitempty"` // seconds until it is full, at the speed of the last half hour; null: it does not fill
 }
 
 func tags() []beacons.Tag {

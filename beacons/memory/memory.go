@@ -35,19 +35,19 @@ func Module() beacons.Module {
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Limit     string    `json:"limit"`     // the name of the limit
-	State     string    `json:"state"`     // "entered" or "left"
-	Of        string    `json:"of"`        // what is measured: used, available, free
-	Value     float64   `json:"value"`     // percent of all memory, or bytes, as the limit is written
-	Threshold float64   `json:"threshold"` // the limit itself
-	Worst     float64   `json:"worst"`     // the value furthest beyond the limit
-	Since     time.Time `json:"since"`     // since when the value has been, or had been, beyond the limit
-	Lasted    float64   `json:"lasted"`    // seconds since then
-	Total     int64     `json:"total"`     // bytes
-	Available int64     `json:"available"` // bytes that programs can have without swapping
-	Free      int64     `json:"free"`      // bytes that nothing uses
-	Cached    int64     `json:"cached"`    // bytes of files, most of which can be had back
-	Processes []Process `json:"processes"` // those that hold most, with "entered"
+	Limit     string    `json:"limit"`               // the name of the limit
+	State     string    `json:"state"`               // "entered" or "left"
+	Of        string    `json:"of"`                  // what is measured: used, available, free
+	Value     float64   `json:"value"`               // percent of all memory, or bytes, as the limit is written
+	Threshold float64   `json:"threshold"`           // the limit itself
+	Worst     float64   `json:"worst"`               // the value furthest beyond the limit
+	Since     time.Time `json:"since"`               // since when the value has been, or had been, beyond the limit
+	Lasted    float64   `json:"lasted"`              // seconds since then
+	Total     int64     `json:"total"`               // bytes
+	Available int64     `json:"available"`           // bytes that programs can have without swapping
+	Free      int64     `json:"free"`                // bytes that nothing uses
+	Cached    int64     `json:"cached"`              // bytes of files, most of which can be had back
+	Processes []Process `json:"processes,omitempty"` // those that hold most, with "entered"
 }
 
 // Process is one of those that hold most.

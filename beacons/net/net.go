@@ -47,21 +47,21 @@ const (
 // Data is what the beacon's events carry.
 type Data struct {
 	Device    string    `json:"device"`
-	Change    string    `json:"change"`    // up, down, added, removed, address, limit
-	Up        bool      `json:"up"`        // switched on, and with a carrier
-	MAC       string    `json:"mac"`       // empty: it has none
-	MTU       int64     `json:"mtu"`       // bytes
-	Addresses []string  `json:"addresses"` // with their prefix
-	Came      []string  `json:"came"`      // with address: those that are new
-	Went      []string  `json:"went"`      // with address: those that are gone
-	Limit     string    `json:"limit"`     // with limit: its name
-	State     string    `json:"state"`     // with limit: "entered" or "left"
-	Of        string    `json:"of"`        // with limit: what is measured: rx, tx, packets, errors, dropped
-	Value     float64   `json:"value"`     // with limit: bytes a second for rx and tx, else a number a second
-	Threshold float64   `json:"threshold"` // with limit: the limit itself
-	Worst     float64   `json:"worst"`     // with limit: the value furthest beyond it
-	Since     time.Time `json:"since"`     // with limit: since when the value has been, or had been, beyond it
-	Lasted    float64   `json:"lasted"`    // with limit: seconds since then
+	Change    string    `json:"change"`              // up, down, added, removed, address, limit
+	Up        bool      `json:"up"`                  // switched on, and with a carrier
+	MAC       string    `json:"mac,omitempty"`       // empty: it has none
+	MTU       int64     `json:"mtu,omitempty"`       // bytes
+	Addresses []string  `json:"addresses,omitempty"` // with their prefix
+	Came      []string  `json:"came,omitempty"`      // with address: those that are new
+	Went      []string  `json:"went,omitempty"`      // with address: those that are gone
+	Limit     string    `json:"limit,omitempty"`     // with limit: its name
+	State     string    `json:"state,omitempty"`     // with limit: "entered" or "left"
+	Of        string    `json:"of,omitempty"`        // with limit: what is measured: rx, tx, packets, errors, dropped
+	Value     float64   `json:"value,omitempty"`     // with limit: bytes a second for rx and tx, else a number a second
+	Threshold float64   `json:"threshold,omitempty"` // with limit: the limit itself
+	Worst     float64   `json:"worst,omitempty"`     // with limit: the value furthest beyond it
+	Since     time.Time `json:"since,omitzero"`      // with limit: since when the value has been, or had been, beyond it
+	Lasted    float64   `json:"lasted,omitempty"`    // with limit: seconds since then
 }
 
 func tags() []beacons.Tag {
