@@ -31,7 +31,7 @@ race: build
 check:
 	./.ci/check
 
-## bench: edit to restored, many files, a drift war, events and decisions a second, memory and idle CPU, through the real binaries; ARGS="-only war"
+## bench: edit to restored, many files, a drift war, events and decisions a second, memory and idle CPU, beacons, 10,000 sockets, through the real binaries; ARGS="-only war"
 bench: build
 	$(GO) run ./internal/bench -bin $(BIN) $(ARGS)
 

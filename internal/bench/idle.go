@@ -40,7 +40,6 @@ func idle(ctx context.Context, r *rig.Rig, o options) (table, error) {
 		}
 		pids["minion"] = m.PID()
 	}
-	const calm = 5 * time.Second // what the start has stirred up comes to rest
 	if err := pause(ctx, calm); err != nil {
 		return t, err
 	}

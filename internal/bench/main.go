@@ -27,6 +27,8 @@ type options struct {
 	size   int
 	idle   time.Duration
 	war    time.Duration
+
+	sockets int
 }
 
 // part is one thing that is measured, in an installation of its own.
@@ -46,6 +48,8 @@ func parts() []part {
 		{"ingest", "Events from eight minions to synced and acknowledged", ingest},
 		{"decide", "Decisions carried out, each durable", decide},
 		{"idle", "Idle: a master with ten minions", idle},
+		{"beacons", "Idle: a minion with every beacon at its defaults, and each by itself", everyBeacon},
+		{"sockets", "Many connections watched each second", sockets},
 	}
 }
 
@@ -63,6 +67,7 @@ func main() {
 	flag.IntVar(&o.events, "events", 100000, "events of each of the eight minions")
 	flag.IntVar(&o.size, "size", 300, "bytes of an event as it is stored")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long the idle daemons are looked at")
+	flag.IntVar(&o.sockets, "sockets", 10000, "sockets that are open while they are watched")
 	flag.DurationVar(&o.war, "war", 10*time.Second, "how long the war goes on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -124,17 +124,7 @@ func managed(ctx context.Context, r *rig.Rig) (string, error) {
 
 // join starts the minion web1, and waits until the master has it.
 func join(ctx context.Context, r *rig.Rig, extra string) (*rig.Minion, error) {
-	m, err := r.NewMinion("web1", extra)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Start(m); err != nil {
-		return nil, err
-	}
-	if err := r.Accept(ctx, m.ID); err != nil {
-		return nil, err
-	}
-	return m, r.Online(ctx, m.ID)
+	return member(ctx, r, "web1", extra)
 }
 
 func appendTo(file string, text []byte) error {
