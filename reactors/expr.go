@@ -69,7 +69,7 @@ func newEnvironments(kinds map[string]any) (*environments, error) {
 	}
 	results := data.add("the result of a step", StepResult{})
 	base, err := cel.NewEnv(
-		cel.CustomTypeAdapter(registry), cel.CustomTypeProvider(data),
+		cel.CustomTypeAdapter(sortedAdapter{registry}), cel.CustomTypeProvider(data),
 		cel.OptionalTypes(), ext.Strings(ext.StringsVersion(4)),
 		cel.DefaultUTCTimeZone(true), cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxExprChars), cel.ParserRecursionLimit(maxExprDepth), cel.RegexProgramSizeLimit(maxRegexSize),

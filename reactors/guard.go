@@ -13,7 +13,7 @@ import (
 
 // Bounds of guards.
 const (
-	maxGuardHeld  = 20_000          // distinct decisions that one rule holds back: two for each of 10,000 minions; what is past it is told as lost
+	maxGuardHeld  = 20_000          // distinct decisions that one rule holds back, of maxRuleBytes: two for each of 10,000 minions; what is past it is told as lost
 	maxGuardList  = 500             // minions in one decision that is let go
 	maxGuardGone  = 1000            // rules that are paused and not in the files at present; the pause of a further one is forgotten
 	maxSample     = 5               // tags and minions that the event of a suspension names
@@ -43,6 +43,7 @@ type guard struct {
 	pause  *pause
 	storm  *storm
 	held   map[string]heldBack // by digest and minion
+	bytes  int                 // that these take, about: at most maxRuleBytes
 	missed int                 // times that it would have fired since it was stopped
 	lost   int                 // decisions that found no room in held
 	causes []event.ID          // of the last of these times, at most event.MaxCauses

@@ -126,7 +126,7 @@ func (g *guards) hold(o *guard, d Decision, minion string) {
 		if _, ok := o.held[key]; ok {
 			continue
 		}
-		if len(o.held) >= maxGuardHeld {
+		if len(o.held) >= maxGuardHeld || o.bytes+d.size() > maxRuleBytes {
 			o.lost++
 			continue
 		}
@@ -134,6 +134,7 @@ func (g *guards) hold(o *guard, d Decision, minion string) {
 			o.held = make(map[string]heldBack)
 		}
 		o.held[key] = heldBack{m, d}
+		o.bytes += d.size()
 		g.dirty[heldGuardKey(o.rule, key)] = true
 	}
 }
@@ -228,5 +229,5 @@ func (g *guards) release(o *guard) {
 	for key := range o.held {
 		g.dirty[heldGuardKey(o.rule, key)] = true
 	}
-	o.held, o.missed, o.lost, o.causes, o.depth = nil, 0, 0, nil, 0
+	o.held, o.bytes, o.missed, o.lost, o.causes, o.depth = nil, 0, 0, 0, nil, 0
 }

@@ -108,6 +108,7 @@ func (g *guards) restore(key string, value []byte) error {
 				o.held = make(map[string]heldBack)
 			}
 			o.held[held] = h
+			o.bytes += h.Decision.size()
 		}
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package reactors
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"brine/internal/job"
 )
 
 // holdBack keeps the rule's states until the window ends: a file is never left wrong. Its other steps are passed over.
@@ -18,7 +17,7 @@ func (r *Reactor) holdBack(rule *rule, t *trigger, w *window, s *scope) Verdict 
 	v := Verdict{Outcome: Throttled, Why: fmt.Sprintf("once within %s by %s, and that ends %s", rule.throttle.within, w.key, textOfTime(w.until))}
 	var states []Decision
 	for _, st := range t.variant.steps {
-		if st.fun != job.StateApply || st.late {
+		if !strings.HasPrefix(st.fun, statePrefix) || st.late {
 			continue
 		}
 		d, err := st.decide(s)
@@ -115,8 +114,11 @@ func distinct(ds, decided []Decision) []Decision {
 }
 
 func (d *Decision) sameArgs(o *Decision) bool {
-	return d.Fun == o.Fun && d.Args.Test == o.Args.Test && slices.Equal(d.Args.SLS, o.Args.SLS)
+	return d.Fun == o.Fun && d.Args.Test == o.Args.Test && slices.Equal(d.Args.SLS, o.Args.SLS) && bytes.Equal(d.Args.Data, o.Args.Data)
 }
+
+// size is what a decision that is held back takes, about, in bytes.
+func (d *Decision) size() int { return heldBytes + len(d.Tgt) + len(d.Args.Data) }
 
 // digest tells decisions of one rule apart.
 func (d Decision) digest() string {

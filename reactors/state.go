@@ -117,8 +117,11 @@ func (t *windows) restore(kind, rule, rest string, value []byte) error {
 	if w.held == nil {
 		w.held = make(map[string]Decision)
 	}
+	if was, double := w.held[sub]; double {
+		t.take(w, -was.size())
+	}
 	w.held[sub] = d
-	t.take(w, heldBytes)
+	t.take(w, d.size())
 	t.place(w)
 	return nil
 }
@@ -206,8 +209,9 @@ func (t *windows) stored(kind, rest string) []byte {
 		}
 		value = d
 	default:
-		i := slices.IndexFunc(w.kept, func(s seen) bool { return strconv.FormatUint(s.Pos, 10) == sub })
-		if i < 0 {
+		pos, err := strconv.ParseUint(sub, 10, 64)
+		i := slices.IndexFunc(w.kept, func(s seen) bool { return s.Pos == pos })
+		if err != nil || i < 0 {
 			return nil
 		}
 		value = &w.kept[i]

@@ -26,7 +26,7 @@ const (
 	maxTimers    = 1000      // what one Due gives
 
 	windowBytes = 320 // what a window takes beside its key, about
-	heldBytes   = 600 // what a decision that is held back takes
+	heldBytes   = 600 // what a decision that is held back takes beside its target and its arguments, about
 )
 
 // A window is what a rule remembers for one value of its by: how often its throttle let it fire, or which events have come of
@@ -183,9 +183,9 @@ func (t *windows) place(w *window) {
 
 // release forgets what the window holds and keeps.
 func (t *windows) release(w *window) {
-	for digest := range w.held {
+	for digest, d := range w.held {
 		t.dirty[t.keys.heldOf(w, digest)] = true
-		t.take(w, -heldBytes)
+		t.take(w, -d.size())
 	}
 	for i := range w.kept {
 		t.dirty[t.keys.keptOf(w, w.kept[i].Pos)] = true
@@ -263,7 +263,7 @@ func (t *windows) hold(w *window, d Decision) bool {
 	if _, ok := w.held[digest]; ok {
 		return true
 	}
-	if len(w.held) >= maxHeld || !t.room(w.rule, heldBytes) {
+	if len(w.held) >= maxHeld || !t.room(w.rule, d.size()) {
 		t.unbound++
 		return false
 	}
@@ -271,7 +271,7 @@ func (t *windows) hold(w *window, d Decision) bool {
 		w.held = make(map[string]Decision)
 	}
 	w.held[digest] = d
-	t.take(w, heldBytes)
+	t.take(w, d.size())
 	t.dirty[t.keys.heldOf(w, digest)] = true
 	return true
 }
