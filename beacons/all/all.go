@@ -14,6 +14,7 @@ import (
 	"brine/beacons/net"
 	"brine/beacons/pressure"
 	"brine/beacons/process"
+	"brine/beacons/service"
 	"brine/beacons/swap"
 )
 
@@ -30,6 +31,7 @@ func List() []beacons.Module {
 		net.Module(),
 		pressure.Module(),
 		process.Module(),
+		service.Module(),
 		swap.Module(),
 	}
 }

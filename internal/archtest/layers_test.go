@@ -30,6 +30,7 @@ var layers = []struct {
 		"beacons/net",
 		"beacons/pressure",
 		"beacons/process",
+		"beacons/service",
 		"beacons/swap",
 		"states/file",
 	}},
@@ -97,6 +98,7 @@ var soleImporters = map[string][]string{
 	"github.com/cockroachdb/pebble/v2": {"internal/eventlog"},
 	"go.etcd.io/bbolt":                 {"internal/outbox"},
 	"cel.dev/cel-go":                   {"reactors"},
+	"github.com/godbus/dbus/v5":        {"beacons/service"},
 	"github.com/spf13/cobra":           {"internal/cli", "internal/daemon"},
 	"github.com/jedib0t/go-pretty/v6":  {"internal/cli"},
 }
