@@ -25,6 +25,7 @@ type beaconSets struct {
 	fleet   []beaconset.Instance // of the master's files
 	refused []beaconset.Refusal  // of the master's, what this minion cannot take
 	untold  []beaconset.Refusal
+	unsure  bool // what the master wants could not be read
 	changed chan struct{}
 
 	putting sync.Mutex // what is wanted and putting it in force are one
@@ -78,10 +79,14 @@ func (m *Minion) setBeacons(_ context.Context, data event.Data) {
 	list, refused, err := beaconset.Decode(data, m.modules)
 	if err != nil {
 		m.log.Error("the beacons of the master cannot be read: those before them stay", "error", err)
+		m.sets.mu.Lock()
+		m.sets.unsure = true
+		m.sets.mu.Unlock()
 		return
 	}
 	m.sets.mu.Lock()
 	m.sets.fleet, m.sets.refused, m.sets.untold = list, refused, refused
+	m.sets.unsure = false
 	m.sets.mu.Unlock()
 	m.putInForce() // at once: a job behind this one asks for it
 	notify(m.sets.changed)

@@ -20,11 +20,26 @@ func (m *Minion) watchAll(ctx context.Context) error {
 	for {
 		m.putInForce()
 		m.tellRefused(ctx)
+		if !m.wantedChanged(ctx, m.super.Ended()) {
+			return <-done
+		}
+	}
+}
+
+// wantedChanged waits until something else is wanted; false: ctx has ended. What belonged to what is wanted no more is forgotten once that
+// has ended.
+func (m *Minion) wantedChanged(ctx context.Context, ended <-chan struct{}) bool {
+	for {
 		select {
 		case <-m.enforcer.changed:
+			return true
 		case <-m.sets.changed:
+			return true
+		case <-ended:
+			m.forgetRemoved()
+			ended = nil
 		case <-ctx.Done():
-			return <-done
+			return false
 		}
 	}
 }
@@ -55,12 +70,12 @@ func (h beaconHost) Tell(ctx context.Context, name, what string, data any) {
 // bucketOf is where the outbox keeps an instance's baselines. Those of another kind are none of its own.
 func bucketOf(in beaconset.Instance) string {
 	if in.Name == in.Module.Name {
-		return "beacon/" + in.Name
+		return bucketBeacons + in.Name
 	}
-	return "beacon/" + in.Name + "/" + in.Module.Name
+	return bucketBeacons + in.Name + "/" + in.Module.Name
 }
 
-func changesOf(in beaconset.Instance) string { return "beacon-told/" + in.Name + "/" + in.Module.Name }
+func changesOf(in beaconset.Instance) string { return bucketChanges + in.Name + "/" + in.Module.Name }
 
 // Commit implements supervise.Host: it makes signals durable together with the baselines they set.
 func (h beaconHost) Commit(_ context.Context, in beaconset.Instance, signals []beacons.Signal, changes []beacons.KV) error {

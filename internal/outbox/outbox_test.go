@@ -398,3 +398,22 @@ func TestCompactionKeepsEverything(t *testing.T) {
 		t.Errorf("next is %d", got)
 	}
 }
+
+// Buckets are listed by their own names, once each, however much they hold and whatever their neighbours are called.
+func TestBuckets(t *testing.T) {
+	o := open(t, file(t), Options{})
+	var tx Tx
+	for _, b := range []string{"a", "beacon/x", "beacon/x/y", "beacon/x1", "beacon/é", "beacons", "c"} {
+		for _, k := range []string{"", "\x01", "k", "é"} {
+			tx.Baselines = append(tx.Baselines, KV{Bucket: b, Key: k, Value: []byte("v")})
+		}
+	}
+	commit(t, o, tx)
+	for prefix, want := range map[string][]string{
+		"beacon/": {"beacon/x", "beacon/x/y", "beacon/x1", "beacon/é"}, "a": {"a"}, "b0": nil, "": {"a", "beacon/x", "beacon/x/y", "beacon/x1", "beacon/é", "beacons", "c"},
+	} {
+		if got, err := o.Buckets(prefix); err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%q: %q, %v; want %q", prefix, got, err, want)
+		}
+	}
+}

@@ -94,6 +94,20 @@ func (o *Outbox) sumOf(seq uint64) (sum uint64, ok bool) {
 // Baseline is what a beacon keeps under its bucket. A damaged one gives ErrDamaged from Get, and is reported and left out by Each.
 func (o *Outbox) Baseline(bucket string) beacons.Baseline { return baseline{o, bucket} }
 
+// Buckets lists the buckets of baselines whose names begin with prefix, in order.
+func (o *Outbox) Buckets(prefix string) (names []string, err error) {
+	err = o.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(kBase.bucket()).Cursor()
+		for k, _ := c.Seek([]byte(prefix)); k != nil && bytes.HasPrefix(k, []byte(prefix)); {
+			name, _, _ := bytes.Cut(k, []byte{0})
+			names = append(names, string(name))
+			k, _ = c.Seek([]byte(string(name) + "\x01")) // past every key of this one
+		}
+		return nil
+	})
+	return names, err
+}
+
 type baseline struct {
 	o      *Outbox
 	bucket string

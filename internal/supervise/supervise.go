@@ -74,6 +74,7 @@ type Supervisor struct {
 	mu    sync.Mutex
 	ctx   context.Context // nil before Run and after its end
 	lives map[string]*life
+	going []*life         // ended by Set, and perhaps not over yet
 	begun map[string]bool // started once in this process: what emitatstartup asks for has been told
 	wg    sync.WaitGroup
 }
@@ -122,15 +123,43 @@ func (s *Supervisor) Set(list []beaconset.Instance) {
 		l := newLife(s, in, old)
 		s.lives[in.Name] = l
 		if old != nil {
-			old.cancel()
+			s.end(old)
 		}
 		s.start(l)
 	}
 	for _, gone := range before {
 		if gone.begun {
-			gone.cancel()
+			s.end(gone)
 		}
 	}
+}
+
+// end ends a life that has begun. The caller holds mu.
+func (s *Supervisor) end(l *life) {
+	l.cancel()
+	s.going = append(s.going, l)
+}
+
+// Ended is closed when all that Set has ended so far is over, and fires no more.
+func (s *Supervisor) Ended() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.going = slices.DeleteFunc(s.going, func(l *life) bool {
+		select {
+		case <-l.ended:
+			return true
+		default:
+			return false
+		}
+	})
+	going, done := slices.Clone(s.going), make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, l := range going {
+			<-l.ended
+		}
+	}()
+	return done
 }
 
 // start begins a life. The caller holds mu.
