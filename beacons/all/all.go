@@ -10,6 +10,7 @@ import (
 	"brine/beacons/diskio"
 	"brine/beacons/file"
 	"brine/beacons/load"
+	"brine/beacons/log"
 	"brine/beacons/memory"
 	"brine/beacons/net"
 	"brine/beacons/pressure"
@@ -27,6 +28,7 @@ func List() []beacons.Module {
 		diskio.Module(),
 		file.Module(),
 		load.Module(),
+		log.Module(),
 		memory.Module(),
 		net.Module(),
 		pressure.Module(),

@@ -26,7 +26,7 @@ type beacon struct {
 	tracker  *tracker
 	last     look // its lists are used again
 	limits   *beacons.Limits
-	speeds   map[string]*speeds
+	speeds   map[string]*beacons.Speeds
 	diag     *linux.SockDiag
 	heard    chan heard // ends, where the kernel tells
 	pending  []beacons.Signal
@@ -42,12 +42,12 @@ type heard struct {
 }
 
 func newBeacon(c *Config, env beacons.Env) *beacon {
-	b := &beacon{env: env, tracker: newTracker(), speeds: map[string]*speeds{}, listened: map[string]map[string]bool{}}
+	b := &beacon{env: env, tracker: newTracker(), speeds: map[string]*beacons.Speeds{}, listened: map[string]map[string]bool{}}
 	for _, name := range slices.Sorted(maps.Keys(c.Watches)) {
 		m := newMatcher(name, c.Watches[name])
 		b.watches = append(b.watches, m)
 		if m.hasRate() {
-			b.speeds[name] = newSpeeds(m.within())
+			b.speeds[name] = beacons.NewSpeeds(m.within())
 		}
 	}
 	return b

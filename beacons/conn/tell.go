@@ -146,11 +146,11 @@ func (b *beacon) tellSpeed(ctx context.Context, m *matcher, opened []*conn, now 
 		return
 	}
 	s := b.speeds[m.name]
-	s.advance(now)
+	s.Advance(now)
 	from := map[string]int64{}
 	for _, c := range opened {
 		if m.meant(c) {
-			s.add(key(m.Rate.By, c))
+			s.Add(key(m.Rate.By, c))
 			from[c.Remote.Addr().String()]++
 		}
 	}
@@ -160,11 +160,11 @@ func (b *beacon) tellSpeed(ctx context.Context, m *matcher, opened []*conn, now 
 		d.Within = m.within().Seconds()
 		return d
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.count)) {
-		b.limits.Step(ctx, limit, k, now, float64(s.of(k)), data)
+	for _, k := range s.Keys() {
+		b.limits.Step(ctx, limit, k, now, float64(s.Of(k)), data)
 	}
 	for _, k := range b.limits.Keys(limit) {
-		if s.count[k] == nil {
+		if !s.Has(k) {
 			b.limits.Step(ctx, limit, k, now, 0, data)
 		}
 	}
@@ -178,7 +178,7 @@ func (b *beacon) tellNumber(ctx context.Context, m *matcher, counted []linux.Soc
 	count, from := map[string]int64{}, map[string]int64{}
 	add := func(c *conn) {
 		if linux.StatesOf(c.State)&m.states != 0 && m.meant(c) {
-			if k := key(m.Open.By, c); count[k] > 0 || len(count) < maxKeys {
+			if k := key(m.Open.By, c); count[k] > 0 || len(count) < beacons.MaxSpeedKeys {
 				count[k]++
 			}
 			from[c.Remote.Addr().String()]++

@@ -26,6 +26,7 @@ var layers = []struct {
 		"beacons/diskio",
 		"beacons/file",
 		"beacons/load",
+		"beacons/log",
 		"beacons/memory",
 		"beacons/net",
 		"beacons/pressure",
