@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"brine/internal/api"
+	"brine/internal/event"
 	"brine/internal/job"
 )
 
@@ -64,8 +65,11 @@ func TestCommandsAreOff(t *testing.T) {
 	w := newWorld(t)
 	w.startMaster()
 	w.minion("web1", "")
-	if _, err := w.Client.Submit(w.ctx, api.Submit{Fun: "cmd.run", Tgt: "web1"}); err == nil {
-		t.Error("cmd.run was taken")
+	argv, err := event.Encode(map[string]any{"argv": []string{"touch", w.Path("pwned")}})
+	w.must(err)
+	asked := w.submit(api.Submit{Fun: job.CmdRun, Tgt: "web1", Args: job.Args{Data: argv}})[0]
+	if r := w.result(asked.Ret); asked.Status != job.Failed || r.OK || !r.Refused {
+		t.Errorf("%s: %+v", asked.Status, r)
 	}
 	w.write("states/command.sls", "touch "+w.Path("pwned")+":\n  cmd.run: []\n")
 	j := w.submit(api.Submit{Fun: job.StateApply, Args: job.Args{SLS: []string{"command"}}, Tgt: "web1"})[0]
