@@ -3,9 +3,11 @@
 package job
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,15 +107,13 @@ type Args struct {
 
 // Same reports whether two jobs ask the same of the same target, so that the later may join the earlier.
 func (j Job) Same(k Job) bool {
-	return j.Target == k.Target && j.Fun == k.Fun && j.Args.key() == k.Args.key()
+	return j.Target == k.Target && j.Fun == k.Fun && j.Args.equal(k.Args)
 }
 
-func (a Args) key() string {
-	b, err := json.Marshal(a) // maps are sorted
-	if err != nil {
-		panic(err) // nothing in Args can fail
-	}
-	return string(b)
+// equal is asked of each job that waits for a target.
+func (a Args) equal(b Args) bool {
+	return slices.Equal(a.SLS, b.SLS) && a.Test == b.Test && slices.Equal(a.Argv, b.Argv) && maps.Equal(a.Env, b.Env) &&
+		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Stdin, b.Stdin) && a.Timeout == b.Timeout
 }
 
 // JIDLen is the length of a jid: 80 bits in base32.

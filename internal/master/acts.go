@@ -178,7 +178,7 @@ func (c *Core) recoverRuns(runs []RecoveredRun) {
 			case j.Job.Status.Open(): // it had failed, and an operator has begun it anew: that counts no more
 				r.ended[t] = reactors.MinionResult{Error: "it failed, and was begun anew by an operator"}
 			default:
-				r.ended[t] = minionResult(j.Job, j.Result)
+				r.ended[t] = r.minionResult(j.Job, j.Result)
 			}
 		}
 	}

@@ -274,7 +274,10 @@ func (c *Core) result(s *session, e *event.Event) {
 }
 
 func (c *Core) finish(j *openJob, r job.Result, ret event.ID) {
-	j.Ret, j.Error, j.result = ret, "", &r
+	j.Ret, j.Error = ret, ""
+	if len(j.Runs) > 0 { // nobody else asks, and it may be long
+		j.result = &r
+	}
 	switch {
 	case r.OK:
 		j.Status = job.Succeeded

@@ -100,16 +100,17 @@ func (c *Core) carryOut(e event.Event, v reactors.Verdict, out *Verdict) {
 // several of its decisions may be of one step.
 func (c *Core) startRun(e event.Event, v reactors.Verdict, nth int, ds []reactors.Decision, out *Verdict) {
 	r := &openRun{out: out, Run: Run{
-		ID: job.JID(e.ID, v.Rule, -1-nth), Rule: v.Rule, Event: e.ID, Minion: e.Minion, Causes: append([]event.ID{e.ID}, v.Causes...),
+		Rule: v.Rule, Event: e.ID, Minion: e.Minion, Causes: append([]event.ID{e.ID}, v.Causes...),
 		Depth: e.Depth + 1, Created: c.now, Steps: make([]RunStep, len(ds)), Plan: v.Plan,
 	}}
-	if c.runs[r.ID] != nil {
-		return // decided already: a replay
-	}
 	for i, d := range ds {
 		r.Steps[i].Decision = d
 	}
 	if r.recorded = r.needsRecord(); r.recorded {
+		r.ID = job.JID(e.ID, v.Rule, -1-nth)
+		if c.runs[r.ID] != nil {
+			return // decided already: a replay
+		}
 		out.Run = r.ID
 		r.size = len(r.encode())
 		switch {
@@ -125,8 +126,8 @@ func (c *Core) startRun(e event.Event, v reactors.Verdict, nth int, ds []reactor
 			c.tellFailed(e, reactors.Verdict{Rule: v.Rule, Outcome: reactors.Error, Why: "its steps are not carried out: " + r.refused})
 		}
 		c.runBytes += r.size
+		c.runs[r.ID] = r
 	}
-	c.runs[r.ID] = r
 	c.advance(r)
 	r.out = nil
 }

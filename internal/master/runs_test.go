@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,6 +182,28 @@ func TestRunOfJobsThatAreThereAlready(t *testing.T) {
 		p.finish("m0", 1, true)
 		if p.saw("then") != 1 || len(p.core.runs) != 0 {
 			t.Errorf("the next step ran %d times, %d runs are open", p.saw("then"), len(p.core.runs))
+		}
+	}
+}
+
+// What a step gave on thousands of minions is in memory until the last of them has answered.
+func TestResultsOfManyTargetsAreShort(t *testing.T) {
+	long := strings.Repeat("x", 30_000)
+	ret, err := event.Encode(long[:1000])
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := &job.Result{OK: true, Exit: 3, Stdout: long, Stderr: long, Return: ret}
+	for _, c := range []struct {
+		targets int
+		plan    *reactors.Plan
+		most    int
+		ret     bool
+	}{{1, &reactors.Plan{}, maxStepText, true}, {maxStepTargets + 1, &reactors.Plan{}, maxTargetText, false}, {1, nil, 0, false}} {
+		r := &openRun{Run: Run{Plan: c.plan, Steps: []RunStep{{Targets: make([]string, c.targets)}}}}
+		m := r.minionResult(job.Job{Status: job.Succeeded}, res)
+		if !m.OK || m.Exit != 3 || len(m.Stdout) != c.most || len(m.Stderr) != c.most || (m.Return != nil) != c.ret {
+			t.Errorf("%d targets: %d and %d bytes, returned %t", c.targets, len(m.Stdout), len(m.Stderr), m.Return != nil)
 		}
 	}
 }

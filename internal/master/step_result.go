@@ -14,21 +14,29 @@ import (
 // Bounds of what later steps see of an earlier one.
 const (
 	maxStepText     = 8 << 10 // bytes of stdout, stderr and what was returned, with one target
-	maxTargetText   = 512     // the same with several
+	maxTargetText   = 512     // the same with several; with more than maxStepTargets no more is kept of any
 	maxStepTargets  = 100     // targets whose results are kept; those that failed first
 	maxStepErrorLen = 500
 )
 
-// minionResult is what a step gave on one target, as far as its job tells.
-func minionResult(j job.Job, r *job.Result) reactors.MinionResult {
-	m := reactors.MinionResult{OK: j.Status == job.Succeeded, Error: cut(j.Error, maxStepErrorLen)}
-	if r == nil {
+// minionResult is what the run's step under way gave on one target, as far as its job tells: no more than somebody can ask for, since all
+// targets' results are in memory until the step is over.
+func (r *openRun) minionResult(j job.Job, res *job.Result) reactors.MinionResult {
+	m := reactors.MinionResult{OK: j.Status == job.Succeeded, Error: strings.Clone(cut(j.Error, maxStepErrorLen))}
+	if res == nil {
 		return m
 	}
-	m.Changed, m.Exit = r.Changed(), r.Exit
-	m.Stdout, m.Stderr = lastBytes(r.Stdout, maxStepText), lastBytes(r.Stderr, maxStepText)
-	if len(r.Return) <= maxStepText {
-		m.Return, _ = r.Return.Value() // null where it cannot be read
+	m.Changed, m.Exit = res.Changed(), res.Exit
+	if r.Plan == nil {
+		return m
+	}
+	most := maxStepText
+	if len(r.step().Targets) > maxStepTargets {
+		most = maxTargetText
+	}
+	m.Stdout, m.Stderr = strings.Clone(lastBytes(res.Stdout, most)), strings.Clone(lastBytes(res.Stderr, most))
+	if len(res.Return) <= most {
+		m.Return, _ = res.Return.Value() // null where it cannot be read
 	}
 	return m
 }

@@ -190,7 +190,7 @@ func (c *Core) targetDone(id string, j *openJob) {
 		return
 	}
 	delete(r.waiting, j.Target)
-	r.ended[j.Target] = minionResult(j.Job, j.result)
+	r.ended[j.Target] = r.minionResult(j.Job, j.result)
 	c.settle(r)
 	if s := r.stepOrNil(); s != nil && s.Status.ended() && !r.busy {
 		c.advance(r)
