@@ -138,7 +138,8 @@ func overlap(a, b []string) bool {
 	return table[0][0]
 }
 
-// segmentsOverlap errs to yes when both have a '*': a warning less is better than a wrong one.
+// segmentsOverlap compares what stands before the first '*' and behind the last when both have one, and otherwise errs to yes: a warning less is
+// better than a wrong one.
 func segmentsOverlap(a, b string) bool {
 	switch {
 	case !strings.Contains(a, "*"):
@@ -146,5 +147,7 @@ func segmentsOverlap(a, b string) bool {
 	case !strings.Contains(b, "*"):
 		return event.MatchSegment(a, b)
 	}
-	return true
+	a1, b1 := a[:strings.Index(a, "*")], b[:strings.Index(b, "*")]
+	a2, b2 := a[strings.LastIndex(a, "*")+1:], b[strings.LastIndex(b, "*")+1:]
+	return (strings.HasPrefix(a1, b1) || strings.HasPrefix(b1, a1)) && (strings.HasSuffix(a2, b2) || strings.HasSuffix(b2, a2))
 }

@@ -39,6 +39,8 @@ func Load(files []Source, env Env) (*Set, config.Faults) {
 		l.file(f)
 	}
 	l.cycles()
+	l.unreachable()
+	l.fights()
 	slices.SortStableFunc(l.set.warnings, func(a, b Warning) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Msg, b.Msg))
 	})

@@ -253,7 +253,6 @@ func changeText(p palette, c ruletest.Change) string {
 	return fmt.Sprintf("%s would fire %s (now %s)%s", name, n, often(c.Now.Fires), where)
 }
 
-
 // often is a number of times.
 func often(n int) string {
 	if n == 0 {

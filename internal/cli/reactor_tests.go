@@ -59,25 +59,11 @@ Exit code 1 if a test fails.`,
 // testFiles lists the files of tests at some paths.
 func testFiles(paths []string) (files []string, err error) {
 	for _, p := range paths {
-		info, err := os.Stat(p)
-		switch {
-		case err != nil:
-			return nil, failf("name the files or the folder: brine reactor test PATH", "%v", err)
-		case !info.IsDir() && !ruletest.IsTest(p):
-			return nil, failf("tests of "+p+" stand in "+strings.TrimSuffix(p, filepath.Ext(p))+ruletest.Suffix+".yaml", "%s is no file of tests: their names end in _test.yaml", p)
-		case !info.IsDir():
-			files = append(files, p)
-			continue
-		}
-		err = filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && ruletest.IsTest(name) && !strings.HasPrefix(d.Name(), ".") {
-				files = append(files, name)
-			}
-			return err
-		})
+		names, err := testNames(p)
 		if err != nil {
-			return nil, failf("", "%v", err)
+			return nil, err
 		}
+		files = append(files, names...)
 	}
 	if len(files) == 0 {
 		return nil, failf("tests of motd.yaml stand in motd_test.yaml", "no tests at %s", strings.Join(paths, ", "))
@@ -88,6 +74,29 @@ func testFiles(paths []string) (files []string, err error) {
 		return nil, failf("", "%d files of tests; at most %d", len(files), maxRuleFiles)
 	}
 	return files, nil
+}
+
+// testNames lists the files of tests at a path.
+func testNames(path string) (names []string, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, failf("name the files or the folder: brine reactor test PATH", "%v", err)
+	case !info.IsDir() && !ruletest.IsTest(path):
+		return nil, failf("tests of "+path+" stand in "+testOf(path), "%s is no file of tests: their names end in _test.yaml", path)
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && ruletest.IsTest(name) && !strings.HasPrefix(d.Name(), ".") {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, failf("", "%v", err)
+	}
+	return names, nil
 }
 
 // ruleSets are the sets that tests are run against, by the paths that they were read from.

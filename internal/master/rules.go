@@ -27,7 +27,7 @@ type ruleFiles struct {
 	mu     sync.Mutex
 	set    *reactors.Set
 	files  []reactors.Source // of set
-	faults error // of the last load; nil when the set in force is what the folders say
+	faults error             // of the last load; nil when the set in force is what the folders say
 }
 
 // load reads all rule files. With a fault in any of them the set stays as it was, and the error says all that is wrong.

@@ -41,8 +41,21 @@ type File struct {
 	tests []*test
 }
 
-// Start is when a test begins that does not say.
+// start is when a test begins that does not say.
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// About lists the rules that the tests expect something of.
+func (f *File) About() (rules []string) {
+	for _, t := range f.tests {
+		for _, s := range t.steps {
+			for _, w := range s.wants {
+				rules = append(rules, w.Rule)
+			}
+		}
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
+}
 
 type testsFile struct {
 	Rules []string       `yaml:"rules"`

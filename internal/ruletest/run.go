@@ -14,13 +14,12 @@ import (
 
 // Result is what became of one test.
 type Result struct {
-	File     string          `json:"file"`
-	Line     int             `json:"line"`
-	Name     string          `json:"name"`
-	OK       bool            `json:"ok"`
-	Failures []config.Fault  `json:"failures,omitempty"` // what is not as expected
-	Got      []string        `json:"got,omitempty"`      // of a test that failed: what the rules decided, step by step
-	Rules    map[string]bool `json:"-"`                  // that were asked about
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	Name     string         `json:"name"`
+	OK       bool           `json:"ok"`
+	Failures []config.Fault `json:"failures,omitempty"` // what is not as expected
+	Got      []string       `json:"got,omitempty"`      // of a test that failed: what the rules decided, step by step
 }
 
 // Run runs the tests of a file, those whose name holds a text, against a set of rules.
@@ -54,7 +53,7 @@ func (t *test) run(set *reactors.Set) Result {
 		r.names = append(r.names, info.Name)
 	}
 	r.player.Results = r.results
-	r.result = Result{File: t.node.File(), Line: t.node.Line(), Name: t.Name, Rules: map[string]bool{}}
+	r.result = Result{File: t.node.File(), Line: t.node.Line(), Name: t.Name}
 	for i := range t.steps {
 		r.step = &t.steps[i]
 		shown, err := r.happen()
@@ -155,7 +154,6 @@ func (r *running) compare(shown []Shown) {
 	}
 	for i := range r.step.wants {
 		w := &r.step.wants[i]
-		r.result.Rules[w.Rule] = true
 		if !slices.Contains(r.names, w.Rule) {
 			r.result.Failures = append(r.result.Failures, w.node.Get("rule").Fault("there is no rule %q", w.Rule).WithHint(config.Suggest(w.Rule, r.names)))
 			continue
