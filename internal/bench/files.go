@@ -85,8 +85,19 @@ func files(ctx context.Context, r *rig.Rig, o options) (table, error) {
 	return t, nil
 }
 
-// watching returns when the beacon tells of a change: before, it has looked at everything.
+// watching returns when the beacon tells of a second change: the first may have been found while it looked at everything, the second was
+// noted, which it heeds only afterwards.
 func watching(ctx context.Context, r *rig.Rig, probe string) error {
+	for range 2 {
+		if err := seen(ctx, r, probe); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seen returns when a change of the probe is told.
+func seen(ctx context.Context, r *rig.Rig, probe string) error {
 	text := time.Now().String()
 	tag := "brine/beacon/web1/file" + event.EscapeTag(probe)
 	var last uint64

@@ -61,6 +61,10 @@ func ways() []way {
 	}
 }
 
+// between is the rest after each round: a beacon that commits more than 50 times a second for long is held back, and a round is two
+// commits.
+const between = 45 * time.Millisecond
+
 // restore lets files drift in turn, again and again, and takes the time until each is right, as somebody sees who looks at it. calm
 // returns when all that follows from the last drift is over.
 func restore(ctx context.Context, r *rig.Rig, o options, files []string, calm func(file string) error) (table, error) {
@@ -81,6 +85,9 @@ func restore(ctx context.Context, r *rig.Rig, o options, files []string, calm fu
 			}
 			took = append(took, d)
 			if err := calm(file); err != nil {
+				return t, err
+			}
+			if err := pause(ctx, between); err != nil {
 				return t, err
 			}
 		}
