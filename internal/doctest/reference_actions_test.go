@@ -65,7 +65,7 @@ func argumentTable(t *testing.T, b *strings.Builder, of string, v reflect.Value,
 
 func TestActionSamples(t *testing.T) {
 	for _, m := range actionlist.List() {
-		loadRules(t, []reactors.Source{{Name: m.Name + ": sample.yaml", Text: []byte(m.Sample)}})
+		loadRules(t, []reactors.Source{{Name: m.Name + ": sample.yaml", Text: []byte(m.Sample)}}, nil)
 		if !strings.Contains(m.Sample, m.Name+":") {
 			t.Errorf("the sample of %s does not have it", m.Name)
 		}

@@ -2,9 +2,11 @@ package doctest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,7 +49,7 @@ func TestRulesInPages(t *testing.T) {
 				files = append(files, reactors.Source{Name: where, Text: []byte(b.text)})
 			}
 		}
-		set := loadRules(t, files)
+		set := loadRules(t, files, nil)
 		for _, f := range tests {
 			for _, r := range f.Run(set, "") {
 				if !r.OK {
@@ -61,10 +63,14 @@ func TestRulesInPages(t *testing.T) {
 	}
 }
 
-// loadRules loads rule files, which may have neither faults nor warnings.
-func loadRules(t *testing.T, files []reactors.Source) *reactors.Set {
+// loadRules loads rule files, which may have neither faults nor warnings. kinds are the fleet's instances, with the kind of each.
+func loadRules(t *testing.T, files []reactors.Source, kinds map[string]string) *reactors.Set {
 	t.Helper()
-	set, faults := reactors.Load(files, action.RuleEnv(beaconlist.List(), actionlist.List()))
+	env := action.RuleEnv(beaconlist.List(), actionlist.List())
+	for name, kind := range kinds {
+		env.Data[name] = env.Data[kind]
+	}
+	set, faults := reactors.Load(files, env)
 	for _, f := range faults {
 		t.Errorf("%s", f)
 	}
@@ -171,7 +177,11 @@ func TestExampleFilesLoad(t *testing.T) {
 			}
 			rules = append(rules, reactors.Source{Name: path, Text: text})
 		}
-		loadRules(t, rules)
+		fleet, err := master.LoadBeacons([]string{filepath.Join(dir, "beacons")}, beaconlist.List())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+		loadRules(t, rules, fleet.Kinds())
 		sls, _ := filepath.Glob(filepath.Join(dir, "states/*.sls"))
 		for _, path := range sls {
 			if name := strings.TrimSuffix(filepath.Base(path), ".sls"); name != "top" {
