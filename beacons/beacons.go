@@ -165,3 +165,19 @@ type Note struct {
 	Rescan bool   // notes were lost (kernel overflow) or the watch was re-armed: compare everything below Path
 	Lost   string // with Rescan: why, for the event that tells it; empty for a watch re-armed in good order
 }
+
+// Commanding is implemented by a Config that has programs run. A minion takes one from its master only where its section "allow"
+// permits cmd.run and each program.
+type Commanding interface {
+	Config
+	// Programs are all that it would run.
+	Programs() []Program
+}
+
+// Program is what would be run.
+type Program struct {
+	Argv []string
+	Env  map[string]string // beside those that every command is given
+	Cwd  string            // as configured; empty: nothing is said
+	User string            // the same
+}

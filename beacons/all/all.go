@@ -8,6 +8,7 @@ import (
 	"brine/beacons/cpu"
 	"brine/beacons/disk"
 	"brine/beacons/diskio"
+	"brine/beacons/exec"
 	"brine/beacons/file"
 	"brine/beacons/load"
 	"brine/beacons/log"
@@ -25,6 +26,7 @@ func List() []beacons.Module {
 		conn.Module(),
 		cpu.Module(),
 		disk.Module(),
+		exec.Module(),
 		diskio.Module(),
 		file.Module(),
 		load.Module(),

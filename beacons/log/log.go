@@ -26,7 +26,7 @@ func Module() beacons.Module {
 		Permissions: "To read the files.",
 		Blind: "What is written and removed again before it could be read; what was rotated away and compressed, or removed, while the minion was down, which it tells; " +
 			"a file that is copied and truncated before its first line was read; " +
-			"a writer that stays with a rotated file for more than a minute after its last line. A pattern that is added later sees lines from then on.",
+			"a writer that stays with a rotated file for more than a minute after its last line. A pattern that is added later sees lines from then on, and a rate counts anew after a restart.",
 	}
 }
 

@@ -13,10 +13,11 @@ import (
 
 // Bounds of what is told.
 const (
-	maxTold  = 4096 // bytes of a line
-	maxGroup = 1024 // bytes of a group
-	batch    = 256  // signals in one transaction
-	lazy     = 1 << 20
+	maxTold  = 4096            // bytes of a line
+	maxGroup = 1024            // bytes of a group
+	batch    = 256             // signals in one transaction
+	lazy     = 1 << 20         // bytes that are read without a position being kept
+	maxTick  = 5 * time.Second // between looks at a rate that something is counted for
 )
 
 // pattern is one of a watch, with what was told of it lately.
@@ -211,7 +212,7 @@ func (w *watcher) due(now time.Time) (at time.Time) {
 			next = p.pace.Start.Add(paceWindow)
 		}
 		if p.hasRate() && (len(p.speeds.Keys()) > 0 || len(w.b.limits.Keys(w.name+"/"+p.name+"/"+Rate)) > 0) {
-			if tick := now.Add(p.within() / 10); next.IsZero() || tick.Before(next) {
+			if tick := now.Add(min(p.within()/10, maxTick)); next.IsZero() || tick.Before(next) {
 				next = tick
 			}
 		}

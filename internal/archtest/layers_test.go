@@ -23,6 +23,7 @@ var layers = []struct {
 		"beacons/conn",
 		"beacons/cpu",
 		"beacons/disk",
+		"beacons/exec",
 		"beacons/diskio",
 		"beacons/file",
 		"beacons/load",
@@ -131,7 +132,9 @@ func TestContractsAreOpen(t *testing.T) {
 var moduleImports = map[string][]string{
 	// config: contents may be a list of lines. hostfs: safe writes, which are no state's own business.
 	// diff: what may be shown of a content, and the diff itself.
-	"states/file": {"internal/config", "internal/hostfs", "internal/diff"},
+	// command, job: a command is run as that of a cmd.run is, and gives what that gives.
+	"beacons/exec": {"internal/command", "internal/job"},
+	"states/file":  {"internal/config", "internal/hostfs", "internal/diff"},
 }
 
 // contractImports are the internal packages that every module of a contract may import: readers, which are no beacon's own business.

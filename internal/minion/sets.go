@@ -9,6 +9,7 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beaconset"
+	"brine/internal/command"
 	"brine/internal/event"
 	"brine/internal/job"
 	"brine/internal/supervise"
@@ -84,12 +85,43 @@ func (m *Minion) setBeacons(_ context.Context, data event.Data) {
 		m.sets.mu.Unlock()
 		return
 	}
+	list, forbidden := m.permitted(list)
+	refused = append(refused, forbidden...)
 	m.sets.mu.Lock()
 	m.sets.fleet, m.sets.refused, m.sets.untold = list, refused, refused
 	m.sets.unsure = false
 	m.sets.mu.Unlock()
 	m.putInForce() // at once: a job behind this one asks for it
 	notify(m.sets.changed)
+}
+
+// permitted parts the master's beacons into those that this minion takes and those that would have programs run which it does not let its master
+// run by a cmd.run either.
+func (m *Minion) permitted(list []beaconset.Instance) (taken []beaconset.Instance, refused []beaconset.Refusal) {
+	for _, in := range list {
+		if err := m.permitPrograms(in.Config); err != nil {
+			refused = append(refused, beaconset.Refusal{Name: in.Name, From: in.From, Error: err.Error()})
+			continue
+		}
+		taken = append(taken, in)
+	}
+	return taken, refused
+}
+
+func (m *Minion) permitPrograms(c beacons.Config) error {
+	runs, ok := c.(beacons.Commanding)
+	if !ok {
+		return nil
+	}
+	if err := m.cfg.Allow.Permits(job.CmdRun); err != nil {
+		return fmt.Errorf("it runs commands, and so needs what cmd.run needs: %w", err)
+	}
+	for _, p := range runs.Programs() {
+		if err := m.cfg.Allow.PermitsCommand(&command.Args{Argv: p.Argv, Env: p.Env, Cwd: p.Cwd, User: p.User}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refusedData is the data of brine/minion/<id>/beacon/<name>/refused.
