@@ -157,6 +157,7 @@ type eventShower struct {
 // Least widths of the columns, so that a stream does not jump while it begins.
 const (
 	posWidth    = 5
+	timeWidth   = 23
 	minionWidth = 8
 	tagWidth    = 36
 )
@@ -165,7 +166,7 @@ func newEventShower(a *app) *eventShower {
 	s := &eventShower{a: a}
 	if a.format == formatTable {
 		s.table = newTable(a.out, a.colors(), "POS", "TIME", "MINION", "TAG", "WHAT")
-		s.table.widths[0], s.table.widths[2], s.table.widths[3] = posWidth, minionWidth, tagWidth
+		s.table.widths[0], s.table.widths[1], s.table.widths[2], s.table.widths[3] = posWidth, timeWidth, minionWidth, tagWidth
 	}
 	return s
 }

@@ -64,9 +64,13 @@ func (a *app) await(ctx context.Context, c *api.Client, sub api.Submitted, timeo
 	w := newWaiting(sub)
 	progress := newProgress(a, len(w.missing))
 	var sum tally
+	same := newSameReasons()
 	err := w.follow(ctx, c, timeout, func(ans answer) error {
 		progress.clear()
 		sum.add(ans)
+		if a.format == formatTable && same.repeated(ans) {
+			return nil
+		}
 		err := a.showApplied(applied{JID: sub.JID, Minion: ans.Minion, Status: ans.status(), Error: ans.Lost, Result: ans.Result})
 		progress.show(len(w.missing), w.left())
 		return err
@@ -78,6 +82,7 @@ func (a *app) await(ctx context.Context, c *api.Client, sub api.Submitted, timeo
 	if err != nil {
 		return err
 	}
+	same.show(a)
 	for _, id := range w.left() {
 		sum.running++
 		if err := a.showApplied(applied{JID: sub.JID, Minion: id, Status: "running", Error: "no answer in " + shortDuration(timeout)}); err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,6 +32,9 @@ func summarize(e event.Event) string {
 		text = keyText(e.Data)
 	case s[1] == "job" && len(s) > 3 && s[3] == "ret":
 		text = resultLine(e.Data)
+	}
+	if text == "" {
+		text = masterText(e)
 	}
 	if text == "" {
 		text = anyData(e.Data)
@@ -188,6 +192,15 @@ func call(fun string, args job.Args) string {
 		if args.Data.Decode(&ask) == nil {
 			fun += " " + ask.Path
 		}
+	case fun == job.StateSingle:
+		fun += singleText(args.Data)
+	case fun == job.CmdRun:
+		var c struct {
+			Argv []string `json:"argv"`
+		}
+		if args.Data.Decode(&c) == nil && len(c.Argv) > 0 {
+			fun += " " + strings.Join(c.Argv, " ")
+		}
 	case len(args.Argv) > 0:
 		fun += " " + strings.Join(args.Argv, " ")
 	}
@@ -195,6 +208,21 @@ func call(fun string, args job.Args) string {
 		fun += ", test"
 	}
 	return fun
+}
+
+// singleText is what a state.single asks for: " file.managed: /etc/motd".
+func singleText(d event.Data) string {
+	var m map[string]struct {
+		Name string `json:"name"`
+	}
+	if d.Decode(&m) != nil {
+		return ""
+	}
+	text := ""
+	for _, f := range slices.Sorted(maps.Keys(m)) {
+		text += " " + f + ": " + m[f].Name
+	}
+	return text
 }
 
 // several names the first few of many.

@@ -132,9 +132,6 @@ func (v *traceView) verdict(t api.Traced, tr *tracer) string {
 		}
 		if r, ok := resultOf(n.Event); ok {
 			changed = changed || r.Changed() && !r.Test
-			if !r.OK {
-				bad++
-			}
 			if at := tr.at(n.Event.Minion, n.Event.Time); at.After(ended) {
 				ended = at
 			}
@@ -144,7 +141,7 @@ func (v *traceView) verdict(t api.Traced, tr *tracer) string {
 			switch {
 			case j.Status.Open():
 				open++
-			case j.Ret.IsZero():
+			case j.Status != job.Succeeded:
 				bad++
 			}
 		}

@@ -120,6 +120,9 @@ func (tr *tracer) title(e event.Event) string {
 			return "job " + seg[2] + ": " + text + byWhom(e)
 		}
 	}
+	if text := masterText(e); text != "" {
+		return e.Tag + ": " + text
+	}
 	if text := anyData(e.Data); text != "" {
 		return e.Tag + byWhom(e) + ": " + text
 	}
