@@ -12,6 +12,7 @@ import (
 	"brine/beacons/file"
 	"brine/beacons/load"
 	"brine/beacons/log"
+	"brine/beacons/login"
 	"brine/beacons/memory"
 	"brine/beacons/net"
 	"brine/beacons/pressure"
@@ -31,6 +32,7 @@ func List() []beacons.Module {
 		file.Module(),
 		load.Module(),
 		log.Module(),
+		login.Module(),
 		memory.Module(),
 		net.Module(),
 		pressure.Module(),

@@ -37,7 +37,7 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) error {
 		return err
 	}
 	appeared := make(chan struct{}, 1)
-	stop, err := b.env.Files.Watch(socket, false, func(beacons.Note) {
+	stop, err := b.env.Files.Watch(b.env.Path(socket), false, func(beacons.Note) {
 		select {
 		case appeared <- struct{}{}:
 		default:

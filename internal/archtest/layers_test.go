@@ -28,6 +28,7 @@ var layers = []struct {
 		"beacons/file",
 		"beacons/load",
 		"beacons/log",
+		"beacons/login",
 		"beacons/memory",
 		"beacons/net",
 		"beacons/pressure",
