@@ -38,7 +38,7 @@ func TestCookbook(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			text := read(t, "docs/cookbook/"+name+".yaml")
-			set := loadRules(t, []reactors.Source{{Name: name + ".yaml", Text: []byte(text)}})
+			set := loadRules(t, []reactors.Source{{Name: name + ".yaml", Text: []byte(text)}}, nil)
 			f, faults := ruletest.Parse(name+"_test.yaml", []byte(read(t, "docs/cookbook/"+name+"_test.yaml")))
 			if err := faults.Err(); err != nil {
 				t.Fatal(err)
@@ -48,9 +48,9 @@ func TestCookbook(t *testing.T) {
 				for _, fault := range r.Failures {
 					t.Errorf("%s: %s\n%s", r.Name, fault, strings.Join(r.Got, "\n"))
 				}
-				for rule := range r.Rules {
-					asked[rule] = true
-				}
+			}
+			for _, rule := range f.About() {
+				asked[rule] = true
 			}
 			for _, rule := range set.Rules() {
 				if !asked[rule.Name] {

@@ -27,8 +27,9 @@ const made = "*This page is made from the code by `go generate ./internal/doctes
 
 func TestReference(t *testing.T) {
 	pages := map[string]string{
-		"configuration.md": configurationPage(t),
-		"commands.md":      commandsPage(t),
+		"configuration.md":  configurationPage(t),
+		"commands.md":       commandsPage(t),
+		"rules.schema.json": schemaPage(t),
 	}
 	for _, m := range beaconlist.List() {
 		pages["beacons/"+m.Name+".md"] = beaconPage(t, m)
