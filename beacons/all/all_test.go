@@ -3,6 +3,7 @@ package all
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,8 +23,18 @@ func TestListIsComplete(t *testing.T) {
 	}
 	for _, m := range List() {
 		listed = append(listed, m.Name)
-		if m.Sample == "" || m.Data == nil || m.Config == nil {
-			t.Errorf("%s: sample, data or config is missing", m.Name)
+		if m.Sample == "" || m.Data == nil || m.Config == nil || len(m.Tags) == 0 {
+			t.Errorf("%s: sample, data, config or tags are missing", m.Name)
+		}
+		for _, tag := range m.Tags {
+			if reflect.TypeOf(tag.Data) != reflect.TypeOf(m.Data) || reflect.ValueOf(tag.Data).IsZero() {
+				t.Errorf("%s: the tag %s has no example", m.Name, tag.Tail)
+			}
+		}
+		for _, path := range []string{"../" + m.Name + "/sample.yaml", "../../docs/reference/beacons/" + m.Name + ".md"} {
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s: %v (`go generate ./internal/doctest` makes pages)", m.Name, err)
+			}
 		}
 		if !conforms(t, m.Name) {
 			t.Errorf("%s: no test runs the conformance suite: TestConformance calls beacontest.Run", m.Name)

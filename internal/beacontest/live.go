@@ -125,6 +125,9 @@ func (l *Live) Quiet(d time.Duration) {
 	}
 }
 
+// Told is how many signals wait to be looked at.
+func (l *Live) Told() int { return len(l.signals) }
+
 // Kept reports whether a baseline is set.
 func (l *Live) Kept(key string) bool {
 	l.mu.Lock()
