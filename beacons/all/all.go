@@ -10,6 +10,7 @@ import (
 	"brine/beacons/diskio"
 	"brine/beacons/exec"
 	"brine/beacons/file"
+	"brine/beacons/heartbeat"
 	"brine/beacons/load"
 	"brine/beacons/log"
 	"brine/beacons/login"
@@ -17,6 +18,7 @@ import (
 	"brine/beacons/net"
 	"brine/beacons/pressure"
 	"brine/beacons/process"
+	"brine/beacons/schedule"
 	"brine/beacons/service"
 	"brine/beacons/swap"
 )
@@ -30,6 +32,7 @@ func List() []beacons.Module {
 		diskio.Module(),
 		exec.Module(),
 		file.Module(),
+		heartbeat.Module(),
 		load.Module(),
 		log.Module(),
 		login.Module(),
@@ -37,6 +40,7 @@ func List() []beacons.Module {
 		net.Module(),
 		pressure.Module(),
 		process.Module(),
+		schedule.Module(),
 		service.Module(),
 		swap.Module(),
 	}

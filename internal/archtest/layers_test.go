@@ -26,6 +26,7 @@ var layers = []struct {
 		"beacons/exec",
 		"beacons/diskio",
 		"beacons/file",
+		"beacons/heartbeat",
 		"beacons/load",
 		"beacons/log",
 		"beacons/login",
@@ -35,6 +36,7 @@ var layers = []struct {
 		"beacons/process",
 		"beacons/service",
 		"beacons/swap",
+		"beacons/schedule",
 		"states/file",
 	}},
 	{"stores, bus, watcher, compiler, engine", []string{
