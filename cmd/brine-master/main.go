@@ -31,7 +31,7 @@ func run(ctx context.Context, env daemon.Env) error {
 		return err
 	}
 	m, err := master.New(master.Options{
-		Config: config, Beacons: beaconlist.List(), States: statelist.List(), Actions: actionlist.List(), Version: daemon.Version, Log: env.Log,
+		Config: config, Path: env.Config, Beacons: beaconlist.List(), States: statelist.List(), Actions: actionlist.List(), Version: daemon.Version, Log: env.Log,
 	})
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func run(ctx context.Context, env daemon.Env) error {
 				return nil
 			case <-env.Reload:
 				if err := m.Reload(ctx, "SIGHUP"); err != nil {
-					env.Log.Error("rules not loaded; the last good set stays in force", "error", err)
+					env.Log.Error("files not loaded; the last good ones stay in force", "error", err)
 				}
 			}
 		}

@@ -148,23 +148,27 @@ func configurationPage(t *testing.T) string {
 	m, n := master.DefaultConfig(), minion.DefaultConfig()
 	n.ID = "" // the host's own
 	b.WriteString("## master.yaml\n\n")
-	optionTable(t, &b, "master", reflect.ValueOf(m), "")
+	optionTable(t, &b, "master", reflect.ValueOf(m), "", false)
 	b.WriteString("## minion.yaml\n\n")
-	optionTable(t, &b, "minion", reflect.ValueOf(n), "")
+	optionTable(t, &b, "minion", reflect.ValueOf(n), "", false)
 	return finish(&b)
 }
 
-func optionTable(t *testing.T, b *strings.Builder, of string, v reflect.Value, prefix string) {
+func optionTable(t *testing.T, b *strings.Builder, of string, v reflect.Value, prefix string, live bool) {
 	if prefix == "" {
-		b.WriteString("| option | type | default | meaning |\n|---|---|---|---|\n")
+		b.WriteString("| option | type | default | in force | meaning |\n|---|---|---|---|---|\n")
 	}
 	for _, f := range fieldsOf(t, v, "yaml") {
 		name := prefix + f.name
 		if f.typ.Kind() == reflect.Struct && len(fieldsOf(t, f.value, "yaml")) > 0 {
-			optionTable(t, b, of, f.value, name+".")
+			optionTable(t, b, of, f.value, name+".", f.live)
 			continue
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, optionType(f.typ), defaultText(f.value), cell(explain(t, of+" "+name, f.text)))
+		when := "at the next start"
+		if live || f.live {
+			when = "at once"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", name, optionType(f.typ), defaultText(f.value), when, cell(explain(t, of+" "+name, f.text)))
 	}
 	if prefix == "" {
 		b.WriteString("\n")

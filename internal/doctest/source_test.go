@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"brine/internal/config"
 )
 
 // root is the project's folder, seen from this one.
@@ -64,6 +66,7 @@ type field struct {
 	typ   reflect.Type
 	value reflect.Value // of the zero value or the default that was handed in
 	text  string
+	live  bool // an option that takes effect at once
 }
 
 // fieldsOf lists the fields of a struct that carry a tag, those of embedded structs among them.
@@ -79,7 +82,7 @@ func fieldsOf(t *testing.T, v reflect.Value, tag string) []field {
 		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
 			list = append(list, fieldsOf(t, v.Field(i), tag)...)
 		case name != "" && name != "-" && f.IsExported():
-			list = append(list, field{name, f.Type, v.Field(i), comments[f.Name]})
+			list = append(list, field{name, f.Type, v.Field(i), comments[f.Name], config.Live(f)})
 		}
 	}
 	return list

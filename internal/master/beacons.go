@@ -29,11 +29,11 @@ type beaconFiles struct {
 
 // load reads all files. With a fault in any of them the set stays as it was, and the error says all that is wrong.
 func (b *beaconFiles) load() (*beaconset.Fleet, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	files, err := readRules(b.dirs)
 	set, faults := beaconset.ReadFleet(asFleet(files), b.modules)
 	err = errors.Join(err, faults.Err())
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if err == nil {
 		b.set = set
 		if err := keepSources(b.kept, files); err != nil {
@@ -45,6 +45,13 @@ func (b *beaconFiles) load() (*beaconset.Fleet, error) {
 		b.set = b.lastGood()
 	}
 	return b.set, err
+}
+
+// from has the next load read other folders.
+func (b *beaconFiles) from(dirs []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dirs = dirs
 }
 
 // lastGood is the set that was in force before this start; none when there was none, or it cannot be read.

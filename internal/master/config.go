@@ -11,18 +11,18 @@ import (
 	"brine/internal/config"
 )
 
-// Config is master.yaml.
+// Config is master.yaml. What is tagged reload:"live" is put in force by reloadConfig; the rest holds until the next start.
 type Config struct {
 	Listen      config.Strings `yaml:"listen"`
 	DataDir     string         `yaml:"data_dir"`
 	Socket      string         `yaml:"socket"`
 	Tap         string         `yaml:"tap"` // empty: none
 	FileRoots   []string       `yaml:"file_roots"`
-	ReactorDirs []string       `yaml:"reactor_dirs"`
-	BeaconDirs  []string       `yaml:"beacon_dirs"`
+	ReactorDirs []string       `yaml:"reactor_dirs" reload:"live"`
+	BeaconDirs  []string       `yaml:"beacon_dirs" reload:"live"`
 	Retention   Retention      `yaml:"retention"`
-	Enforce     Enforce        `yaml:"enforce"`
-	Maintenance []Maintenance  `yaml:"maintenance"`
+	Enforce     Enforce        `yaml:"enforce" reload:"live"`
+	Maintenance []Maintenance  `yaml:"maintenance" reload:"live"`
 }
 
 // Retention bounds the log. Open jobs are never removed.

@@ -196,6 +196,8 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.rules(in)
 	case Fleet:
 		c.fleet(in)
+	case Configure:
+		c.configure(in)
 	case Pause:
 		c.pauseCommand(in)
 	case Resume:

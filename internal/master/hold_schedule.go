@@ -122,8 +122,9 @@ func (m *Master) maintenance(ctx context.Context) error {
 	for {
 		now := time.Now()
 		wait := maintainEvery
-		for i := range m.cfg.Maintenance {
-			w := &m.cfg.Maintenance[i]
+		windows := m.live.config().Maintenance
+		for i := range windows {
+			w := &windows[i]
 			begin, next, err := w.now(now)
 			if err != nil && begin.IsZero() {
 				m.log.Error("maintenance window not known", "schedule", w.Schedule, "error", err)
@@ -138,11 +139,13 @@ func (m *Master) maintenance(ctx context.Context) error {
 				wait = max(left, time.Second)
 			}
 		}
-		if len(m.cfg.Maintenance) == 0 {
-			return nil
+		var due <-chan time.Time
+		if len(windows) > 0 {
+			due = time.After(wait)
 		}
 		select {
-		case <-time.After(wait):
+		case <-due:
+		case <-m.live.maintenance:
 		case <-ctx.Done():
 			return nil
 		}

@@ -36,7 +36,9 @@ type Options struct {
 
 // Master is the shell: it owns the log, the bus, the compiler and the timers, and drives the core.
 type Master struct {
-	cfg      *Config
+	cfg      *Config // of the start
+	path     string  // of its file; empty for none
+	live     *live
 	version  string
 	log      *slog.Logger
 	key      identity.Key
@@ -83,7 +85,7 @@ func New(opt Options) (*Master, error) {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
 	m := &Master{
-		cfg: c, version: opt.Version, log: opt.Log,
+		cfg: c, path: opt.Path, live: newLive(c), version: opt.Version, log: opt.Log,
 		inputs: make(chan Input, maxInputs), commits: make(chan *commit, 1), compiling: make(chan struct{}, maxCompiling),
 		ready: make(chan struct{}), stop: make(chan struct{}),
 	}

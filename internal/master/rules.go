@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 
-	"brine/internal/watch"
 	"brine/reactors"
 )
 
@@ -32,9 +31,9 @@ type ruleFiles struct {
 
 // load reads all rule files. With a fault in any of them the set stays as it was, and the error says all that is wrong.
 func (r *ruleFiles) load() (*reactors.Set, error) {
-	files, err := readRules(r.dirs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	files, err := readRules(r.dirs)
 	set, faults := reactors.Load(files, r.env)
 	err = errors.Join(err, faults.Err())
 	r.faults = err
@@ -48,6 +47,13 @@ func (r *ruleFiles) load() (*reactors.Set, error) {
 		r.set, r.files = r.lastGood()
 	}
 	return r.set, err
+}
+
+// from has the next load read other folders.
+func (r *ruleFiles) from(dirs []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dirs = dirs
 }
 
 // see takes what the events of beacons carry, by name, for the next load. It reports whether that is news.
@@ -130,35 +136,6 @@ func ruleNames(path string) ([]string, error) {
 	})
 	slices.Sort(names)
 	return names, err
-}
-
-// watchFiles puts rules and beacons in force again whenever a file of theirs has changed.
-func (m *Master) watchFiles(ctx context.Context) error {
-	w, err := watch.New(m.log)
-	if err != nil {
-		m.log.Error("the files of rules and beacons are not watched: send SIGHUP after a change", "error", err)
-		<-ctx.Done()
-		return nil
-	}
-	defer w.Close()
-	var g sync.WaitGroup
-	defer g.Wait()
-	g.Go(func() {
-		w.Follow(ctx, m.log, m.cfg.ReactorDirs, func() { m.logged(m.reloadRules(ctx, "a rule file changed")) })
-	})
-	w.Follow(ctx, m.log, m.cfg.BeaconDirs, func() { m.logged(m.reloadBeacons(ctx, "a file of beacons changed")) })
-	return nil
-}
-
-func (m *Master) logged(err error) {
-	if err != nil {
-		m.log.Error("files not loaded; the last good set stays in force", "error", err)
-	}
-}
-
-// Reload reads beacons and rules again and puts them in force. With a fault the last good set stays, and the fault is told as an event.
-func (m *Master) Reload(ctx context.Context, reason string) error {
-	return errors.Join(m.reloadBeacons(ctx, reason), m.reloadRules(ctx, reason))
 }
 
 func (m *Master) reloadRules(ctx context.Context, reason string) error {

@@ -28,7 +28,7 @@ type Config struct {
 	Grains            map[string]any `yaml:"grains"`
 	Allow             converge.Allow `yaml:"allow"`
 	Outbox            config.Size    `yaml:"outbox"`
-	Beacons           *config.Node   `yaml:"beacons"`
+	Beacons           *config.Node   `yaml:"beacons" reload:"live"`
 
 	beacons []beaconset.Instance
 }

@@ -2,7 +2,7 @@ package minion
 
 import (
 	"context"
-	"reflect"
+	"strings"
 
 	"brine/internal/config"
 	"brine/internal/wire"
@@ -20,8 +20,8 @@ func (m *Minion) Reload(ctx context.Context, reason string) error {
 		m.notify(ctx, "brine/minion/"+m.cfg.ID+"/config/refused", map[string]string{"error": wire.CutReason(err.Error())})
 		return err
 	}
-	if !m.sameButBeacons(c) {
-		m.log.Warn("beside beacons, the configuration holds from the next start on: restart the minion", "reason", reason)
+	if _, restart := config.Changes(m.cfg, c); len(restart) > 0 {
+		m.log.Warn("part of the configuration holds from the next start on: restart the minion", "options", strings.Join(restart, ", "), "reason", reason)
 	}
 	m.sets.mu.Lock()
 	m.sets.own = c.beacons
@@ -29,13 +29,6 @@ func (m *Minion) Reload(ctx context.Context, reason string) error {
 	m.log.Info("beacons of the configuration in force", "beacons", len(c.beacons), "reason", reason)
 	notify(m.sets.changed)
 	return nil
-}
-
-// sameButBeacons reports whether a configuration says what the one in force says, beacons aside.
-func (m *Minion) sameButBeacons(c *Config) bool {
-	a, b := *m.cfg, *c
-	a.Beacons, a.beacons, b.Beacons, b.beacons = nil, nil, nil, nil
-	return reflect.DeepEqual(a, b)
 }
 
 // followConfig reads the configuration again whenever a file of it has changed.

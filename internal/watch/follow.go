@@ -15,7 +15,13 @@ const settleFiles = 100 * time.Millisecond
 // Follow calls changed, in its own goroutine's order and never twice at once, when files or what is in folders have changed and have
 // been quiet for a moment, until ctx ends. What cannot be watched is logged.
 func (w *Watcher) Follow(ctx context.Context, log *slog.Logger, paths []string, changed func()) {
+	w.Arm(log, paths)(ctx, changed)
+}
+
+// Arm begins to watch, and returns the rest of Follow, which must be called: what changes meanwhile is told by it.
+func (w *Watcher) Arm(log *slog.Logger, paths []string) (follow func(ctx context.Context, changed func())) {
 	wake := make(chan struct{}, 1)
+	var stops []func()
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
 		var stop func()
@@ -31,8 +37,18 @@ func (w *Watcher) Follow(ctx context.Context, log *slog.Logger, paths []string, 
 			log.Error("a path is not watched: send SIGHUP after a change", "path", p, "error", err)
 			continue
 		}
-		defer stop()
+		stops = append(stops, stop)
 	}
+	return func(ctx context.Context, changed func()) {
+		for _, stop := range stops {
+			defer stop()
+		}
+		await(ctx, wake, changed)
+	}
+}
+
+// await calls changed whenever it has been woken, and not again for a moment.
+func await(ctx context.Context, wake <-chan struct{}, changed func()) {
 	for {
 		select {
 		case <-ctx.Done():
