@@ -52,12 +52,15 @@ func (l *Log) cut(now time.Time) (cut uint64, err error) {
 // cutBySize is the first segment's beginning from which on the events fit MaxBytes. The segment that is being filled
 // stays.
 func (l *Log) cutBySize(cut, last uint64) (uint64, error) {
-	size := func(from uint64) (int64, error) {
-		n, err := l.db.EstimateDiskUsage(posKey(kindEvent, from), []byte{kindEvent + 1})
-		if err != nil {
-			return 0, fmt.Errorf("event log: %w", err)
+	size := func(from uint64) (size int64, err error) {
+		for _, kind := range []byte{kindEvent, kindVerdicts} { // what rules said may take more than the events
+			n, err := l.db.EstimateDiskUsage(posKey(kind, from), []byte{kind + 1})
+			if err != nil {
+				return 0, fmt.Errorf("event log: %w", err)
+			}
+			size += int64(n)
 		}
-		return int64(n), nil
+		return size, nil
 	}
 	if n, err := size(cut); err != nil || n <= l.opt.MaxBytes {
 		return cut, err

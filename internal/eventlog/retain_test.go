@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -96,6 +97,33 @@ func TestRetainBySize(t *testing.T) {
 	}
 	if got := verify(t, l); got != n+1-first {
 		t.Fatalf("%d events", got)
+	}
+}
+
+// Many rules that look at each event say more than the events hold: that counts too.
+func TestRetainBySizeOfVerdicts(t *testing.T) {
+	opt := Options{MaxBytes: 1 << 20, MemTable: 256 << 10}
+	l := open(t, t.TempDir(), opt)
+	const n = 4 * segmentSize
+	fill(t, l, n, 0)
+	if removed, err := l.Retain(start); removed != 0 || err != nil {
+		t.Fatalf("removed %d for the events alone, %v", removed, err)
+	}
+	rng := rand.NewChaCha8([32]byte{})
+	b := l.NewBatch()
+	for pos := range uint64(n) {
+		said := make([]byte, 300)
+		_, _ = rng.Read(said) // it never fails
+		b.PutVerdicts(pos+1, said)
+	}
+	if err := l.Commit(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := l.Retain(start); removed < 2*segmentSize || err != nil {
+		t.Errorf("removed %d, %v", removed, err)
 	}
 }
 
