@@ -16,6 +16,7 @@ import (
 	"brine/beacons/login"
 	"brine/beacons/memory"
 	"brine/beacons/net"
+	pkg "brine/beacons/package"
 	"brine/beacons/pressure"
 	"brine/beacons/process"
 	"brine/beacons/schedule"
@@ -38,6 +39,7 @@ func List() []beacons.Module {
 		login.Module(),
 		memory.Module(),
 		net.Module(),
+		pkg.Module(),
 		pressure.Module(),
 		process.Module(),
 		schedule.Module(),

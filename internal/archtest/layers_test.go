@@ -32,6 +32,7 @@ var layers = []struct {
 		"beacons/login",
 		"beacons/memory",
 		"beacons/net",
+		"beacons/package",
 		"beacons/pressure",
 		"beacons/process",
 		"beacons/service",
