@@ -14,7 +14,7 @@ import (
 // order and the last pattern that matches decides; one that begins with '!' forbids. What no pattern matches is forbidden.
 type Allow struct {
 	Functions []string `yaml:"functions" json:"functions"` // of jobs: state.*, test.ping
-	Commands  []string `yaml:"commands" json:"commands"`   // of cmd.run, where functions allow that: /usr/bin/systemctl restart *
+	Commands  []string `yaml:"commands" json:"commands"`   // of cmd.run, where functions allow that: /usr/bin/systemctl restart *; '*' is one argument that is no option, a '**' at the end any others
 	States    []string `yaml:"states" json:"states"`       // module.function of states: file.*, '!cmd.*'
 	Paths     []string `yaml:"paths" json:"paths"`         // of states whose name is a path: '**' crosses slashes, '*' does not
 }
@@ -33,7 +33,7 @@ func DefaultAllow() Allow {
 const maxAllow = 1024
 
 // ErrNotAllowed is what every refusal of an Allow wraps.
-var ErrNotAllowed = errors.New("this minion's configuration does not allow it")
+var ErrNotAllowed = errors.New("this minion's configuration does not allow it (its section allow)")
 
 // Validate says what is wrong with the patterns.
 func (a Allow) Validate() error {

@@ -76,6 +76,9 @@ func Main(d Daemon, args []string, stderr io.Writer) int {
 	if errors.As(err, &hint) && hint.Hint() != "" {
 		fmt.Fprintf(stderr, "hint: %s\n", hint.Hint())
 	}
+	if errors.Is(err, ErrNothing) {
+		fmt.Fprintln(stderr, "hint: it fires when something happens, or is beyond a limit for as long as that says; --for 5m watches longer")
+	}
 	if errors.Is(err, errUsage) {
 		return ExitUsage
 	}

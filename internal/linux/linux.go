@@ -18,14 +18,17 @@ type Proc struct {
 }
 
 // ErrAbsent is returned when this kernel, or this machine, has nothing to read: no swap, no pressure information. It is nothing to complain of.
-var ErrAbsent = errors.New("this kernel does not tell")
+var ErrAbsent = errors.New("nothing to read here")
 
 // OpenProc opens /proc below root.
 func OpenProc(root string) (Proc, error) {
 	path := filepath.Join(root, "proc")
 	p, err := procfs.NewFS(path)
+	if err = absent(err); errors.Is(err, ErrAbsent) && filepath.Clean(root) != "/" {
+		return Proc{}, fmt.Errorf("%s: %w: below the minion's root, /proc has to be mounted, too", path, err)
+	}
 	if err != nil {
-		return Proc{}, fmt.Errorf("%s: %w", path, absent(err))
+		return Proc{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return Proc{p, path}, nil
 }
