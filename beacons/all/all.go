@@ -22,6 +22,7 @@ import (
 	"brine/beacons/schedule"
 	"brine/beacons/service"
 	"brine/beacons/swap"
+	"brine/beacons/user"
 )
 
 // List returns every beacon's module, by name.
@@ -45,5 +46,6 @@ func List() []beacons.Module {
 		schedule.Module(),
 		service.Module(),
 		swap.Module(),
+		user.Module(),
 	}
 }

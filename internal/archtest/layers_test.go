@@ -37,6 +37,7 @@ var layers = []struct {
 		"beacons/process",
 		"beacons/service",
 		"beacons/swap",
+		"beacons/user",
 		"beacons/schedule",
 		"states/file",
 	}},
