@@ -78,3 +78,22 @@ func TestHeldBytesAreBounded(t *testing.T) {
 		t.Errorf("after a restart %d bytes, before %d", got, o.bytes)
 	}
 }
+
+// Only the master's own events pause a rule, or let it act again: what a minion says of it changes nothing.
+func TestMinionsPauseNothing(t *testing.T) {
+	r := New(mustLoad(t, "r:\n  on: a\n  from: '*'\n  do: {event.fire: b}\n"))
+	pausing := Pausing("r", start.Add(time.Hour), "mine")
+	fires := func(at time.Duration, want Outcome) {
+		t.Helper()
+		if v := r.Step(fired(t, at, "web1", "a", nil), World{}); len(v) != 1 || v[0].Outcome != want {
+			t.Errorf("%+v; want %s", v, want)
+		}
+	}
+	r.Step(fired(t, 1, "web1", pausing.Tag, pausing.Data), World{})
+	fires(2, Fired)
+	r.Step(masterFired(3, pausing.Tag, pausing.Data), World{})
+	fires(4, Paused)
+	resuming := r.Resuming("r", "", "mine")
+	r.Step(fired(t, 5, "web1", resuming.Tag, resuming.Data), World{})
+	fires(6, Paused)
+}
