@@ -107,6 +107,9 @@ func (c *Core) openStep(r *openRun, s *RunStep) {
 			return
 		}
 	}
+	if why := c.whyUnknown(s.Decision); why != "" && r.out != nil {
+		r.out.Why += "; " + s.Fun + ": " + why
+	}
 	if len(targets) == 0 {
 		const nobody = " for nobody: no accepted minion is meant"
 		s.end(StepSucceeded, strings.TrimSpace(nobody))
