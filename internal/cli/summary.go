@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +24,7 @@ func summarize(e event.Event) string {
 	text := ""
 	switch {
 	case s[1] == "beacon" && len(s) > 3:
-		text = fileChange(e)
+		text = cmp.Or(fileChange(e), limitText(e.Data), connText(e.Data))
 	case s[1] == "job" && s[len(s)-1] == "new":
 		text = newJobText(e.Data, true)
 	case s[1] == "drift":

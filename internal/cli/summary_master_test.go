@@ -26,6 +26,11 @@ func TestMasterText(t *testing.T) {
 		{"brine/hold/x/frozen", map[string]any{"state": "s"}, "state=s"},
 		{"brine/job/abc/new", map[string]any{"fun": "state.single", "targets": []string{"web1"}, "args": map[string]any{"data": map[string]any{"file.absent": map[string]any{"name": "/etc/foo"}}}},
 			"state.single file.absent: /etc/foo on web1"},
+		{"brine/beacon/web1/disk/full", map[string]any{"limit": "full", "state": "entered", "mount": "/", "device": "/dev/vda", "of": "used", "value": 93.25, "threshold": 90},
+			"full entered: / used 93.25 (limit 90)"},
+		{"brine/beacon/web1/conn/listeners/listening", map[string]any{"change": "listening", "proto": "tcp", "local": "::", "local_port": 22}, "listening tcp [::]:22"},
+		{"brine/beacon/web1/conn/out/opened", map[string]any{"change": "opened", "proto": "tcp", "local": "10.0.0.1", "local_port": 4, "remote": "10.0.0.2", "remote_port": 80},
+			"opened tcp 10.0.0.1:4 with 10.0.0.2:80"},
 		{"brine/job/abc/new", map[string]any{"fun": "cmd.run", "targets": []string{"web1"}, "args": map[string]any{"data": map[string]any{"argv": []string{"/bin/ls", "/"}}}},
 			"cmd.run /bin/ls / on web1"},
 	} {
