@@ -49,7 +49,6 @@ type livelyPlayer struct {
 	rng  *rand.Rand
 	conn uint64
 	on   map[string]uint64 // connections by id
-	log  []string
 }
 
 func (p *livelyPlayer) id() string { return fmt.Sprintf("m%d", p.rng.IntN(4)) }
