@@ -2,26 +2,10 @@ package reactors
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 	"time"
-
-	"brine/internal/job"
 )
-
-// loadSingle loads rules that may write a state themselves.
-func loadSingle(t *testing.T, text string) *Set {
-	t.Helper()
-	env := testEnv
-	env.Actions = maps.Clone(env.Actions)
-	env.Actions[job.StateSingle] = ActionShape{OnMinion: true}
-	set, faults := Load([]Source{{"rules.yaml", []byte(text)}}, env)
-	if faults.Err() != nil {
-		t.Fatal(faults)
-	}
-	return set
-}
 
 const singleRule = "r:\n  on: a\n  from: '*'\n%s  do: {state.single: {file.managed: {name: '${data.path}'}}}\n"
 
@@ -46,7 +30,7 @@ func TestSingleStatesAreHeldBack(t *testing.T) {
 			return r.Step(masterFired(time.Hour, ended[0].Tag, ended[0].Data), World{})[0]
 		},
 	} {
-		r := New(loadSingle(t, fmt.Sprintf(singleRule, what)))
+		r := New(mustLoad(t, fmt.Sprintf(singleRule, what)))
 		for i, path := range []string{"/0", "/a", "/b", "/a"} {
 			r.Step(fired(t, time.Duration(i+1)*time.Millisecond, "web1", "a", map[string]any{"path": path}), World{})
 		}
@@ -59,7 +43,7 @@ func TestSingleStatesAreHeldBack(t *testing.T) {
 
 // What a suspended rule holds back is bounded in bytes too: the arguments of a state may be as long as an event.
 func TestHeldBytesAreBounded(t *testing.T) {
-	r := New(loadSingle(t, fmt.Sprintf(singleRule, "  max_rate: 1/1m\n")))
+	r := New(mustLoad(t, fmt.Sprintf(singleRule, "  max_rate: 1/1m\n")))
 	long := strings.Repeat("x", 200_000)
 	for i := range 200 {
 		r.Step(fired(t, time.Duration(i+1), "web1", "a", map[string]any{"path": fmt.Sprint(i, long)}), World{})

@@ -7,6 +7,7 @@ import (
 
 	"brine/internal/config"
 	"brine/internal/event"
+	"brine/internal/job"
 )
 
 // fileData and cpuData stand for what beacons send.
@@ -40,7 +41,8 @@ type cpuData struct {
 var testEnv = Env{
 	Data: map[string]any{"file": fileData{}, "cpu": cpuData{}},
 	Actions: map[string]ActionShape{
-		"cmd.run": {OnMinion: true, Short: "argv"},
+		"cmd.run":       {OnMinion: true, Short: "argv"},
+		job.StateSingle: {OnMinion: true},
 		"http.post": {Check: func(n *config.Node) config.Faults {
 			if url := n.Get("url"); url.Text() == "no" {
 				return config.Faults{url.Fault("no is no URL")}
