@@ -145,7 +145,7 @@ func ruleNames(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, failf("name the files or the folder: brine reactor lint PATH", "%s does not exist", path)
+		return nil, failf("name the files, or a folder of them", "%s does not exist", path)
 	case err != nil:
 		return nil, failf("", "%v", err)
 	case !info.IsDir():
