@@ -46,27 +46,27 @@ const (
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Change   string    `json:"change"`   // begun, ended, failed, flood, missed
-	User     string    `json:"user"`     // as given: of a failed login whatever somebody typed
-	TTY      string    `json:"tty"`      // such as pts/0
-	Host     string    `json:"host"`     // from where, as it is recorded: a name or an address; empty: from this host
-	Address  string    `json:"address"`  // from where; empty: not told
-	PID      int64     `json:"pid"`      // of the process that took the login
-	At       time.Time `json:"at"`       // when it was recorded
-	Began    time.Time `json:"began"`    // with ended: when the session began
-	Duration float64   `json:"duration"` // with ended: seconds
-	Reboot   bool      `json:"reboot"`   // with ended: the machine has been started again since
+	Change   string    `json:"change"`             // begun, ended, failed, flood, missed
+	User     string    `json:"user,omitempty"`     // as given: of a failed login whatever somebody typed
+	TTY      string    `json:"tty,omitempty"`      // such as pts/0
+	Host     string    `json:"host,omitempty"`     // from where, as it is recorded: a name or an address; empty: from this host
+	Address  string    `json:"address,omitempty"`  // from where; empty: not told
+	PID      int64     `json:"pid,omitempty"`      // of the process that took the login
+	At       time.Time `json:"at,omitzero"`        // when it was recorded
+	Began    time.Time `json:"began,omitzero"`     // with ended: when the session began
+	Duration float64   `json:"duration,omitempty"` // with ended: seconds
+	Reboot   bool      `json:"reboot,omitempty"`   // with ended: the machine has been started again since
 
-	Flood     string    `json:"flood"`     // with flood: the limit's name
-	State     string    `json:"state"`     // with flood: "entered" or "left"
-	By        string    `json:"by"`        // with flood: what is counted by: address, user; empty: all together
-	Key       string    `json:"key"`       // with flood: of which one
-	Count     int64     `json:"count"`     // with flood: failed logins within the window; with missed: how many
-	Threshold float64   `json:"threshold"` // with flood: the limit itself
-	Within    float64   `json:"within"`    // with flood: seconds
-	Since     time.Time `json:"since"`     // with flood: since when the count has been, or had been, beyond the limit
-	Worst     float64   `json:"worst"`     // with flood: the largest count
-	Lasted    float64   `json:"lasted"`    // with flood: seconds since then
+	Flood     string    `json:"flood,omitempty"`     // with flood: the limit's name
+	State     string    `json:"state,omitempty"`     // with flood: "entered" or "left"
+	By        string    `json:"by,omitempty"`        // with flood: what is counted by: address, user; empty: all together
+	Key       string    `json:"key,omitempty"`       // with flood: of which one
+	Count     int64     `json:"count"`               // with flood: failed logins within the window; with missed: how many
+	Threshold float64   `json:"threshold,omitempty"` // with flood: the limit itself
+	Within    float64   `json:"within,omitempty"`    // with flood: seconds
+	Since     time.Time `json:"since,omitzero"`      // with flood: since when the count has been, or had been, beyond the limit
+	Worst     float64   `json:"worst,omitempty"`     // with flood: the largest count
+	Lasted    float64   `json:"lasted,omitempty"`    // with flood: seconds since then
 }
 
 func tags() []beacons.Tag {

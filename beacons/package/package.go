@@ -38,13 +38,13 @@ const (
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Change  string    `json:"change"`  // installed, removed, upgraded: there is another version, be it an older one
-	Package string    `json:"package"` // its name
-	Arch    string    `json:"arch"`    // such as amd64, all
-	Version string    `json:"version"` // the one that is there now; empty: removed
-	Was     string    `json:"was"`     // the version that was there; empty: none
-	Manager string    `json:"manager"` // dpkg or apk
-	Seen    time.Time `json:"seen"`    // when it was seen: after the whole transaction
+	Change  string    `json:"change"`            // installed, removed, upgraded: there is another version, be it an older one
+	Package string    `json:"package"`           // its name
+	Arch    string    `json:"arch"`              // such as amd64, all
+	Version string    `json:"version,omitempty"` // the one that is there now; empty: removed
+	Was     string    `json:"was,omitempty"`     // the version that was there; empty: none
+	Manager string    `json:"manager"`           // dpkg or apk
+	Seen    time.Time `json:"seen"`              // when it was seen: after the whole transaction
 }
 
 func tags() []beacons.Tag {

@@ -47,30 +47,30 @@ const (
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Watch   string `json:"watch"`   // the name of the watch
-	Change  string `json:"change"`  // started, ended, failed, crashed, missing, too_many, more, lost
-	PID     int64  `json:"pid"`     // of the process; 0 where the event is not about one
-	PPID    int64  `json:"ppid"`    // of the process that made it
-	Name    string `json:"name"`    // the kernel's short name, at most 15 bytes
-	Exe     string `json:"exe"`     // the program's path; empty: not known
-	Cmdline string `json:"cmdline"` // arguments joined by spaces; at most 256 bytes
-	UID     *int64 `json:"uid"`     // the effective one; null: not known
-	User    string `json:"user"`    // its name in /etc/passwd
-	Parent  string `json:"parent"`  // the short name of the process that made it; empty: not known
-	Forked  bool   `json:"forked"`  // it executed no program of its own, but runs its parent's
+	Watch   string `json:"watch"`             // the name of the watch
+	Change  string `json:"change"`            // started, ended, failed, crashed, missing, too_many, more, lost
+	PID     int64  `json:"pid,omitempty"`     // of the process; 0 where the event is not about one
+	PPID    int64  `json:"ppid,omitempty"`    // of the process that made it
+	Name    string `json:"name,omitempty"`    // the kernel's short name, at most 15 bytes
+	Exe     string `json:"exe,omitempty"`     // the program's path; empty: not known
+	Cmdline string `json:"cmdline,omitempty"` // arguments joined by spaces; at most 256 bytes
+	UID     *int64 `json:"uid,omitempty"`     // the effective one; null: not known
+	User    string `json:"user,omitempty"`    // its name in /etc/passwd
+	Parent  string `json:"parent,omitempty"`  // the short name of the process that made it; empty: not known
+	Forked  bool   `json:"forked,omitempty"`  // it executed no program of its own, but runs its parent's
 
-	ExitCode *int64    `json:"exit_code"` // with the ends: null where a signal ended it, or the kernel does not tell
-	Signal   string    `json:"signal"`    // with the ends: such as SIGSEGV; empty: none, or not known
-	Core     bool      `json:"core"`      // with the ends: it left a core file
-	Began    time.Time `json:"began"`     // when the process began
-	RunTime  float64   `json:"run_time"`  // with the ends: seconds
+	ExitCode *int64    `json:"exit_code,omitempty"` // with the ends: null where a signal ended it, or the kernel does not tell
+	Signal   string    `json:"signal,omitempty"`    // with the ends: such as SIGSEGV; empty: none, or not known
+	Core     bool      `json:"core,omitempty"`      // with the ends: it left a core file
+	Began    time.Time `json:"began,omitzero"`      // when the process began
+	RunTime  float64   `json:"run_time,omitempty"`  // with the ends: seconds
 
-	State     string    `json:"state"`     // with missing and too_many: "entered" or "left"
-	Count     int64     `json:"count"`     // with missing and too_many: processes that run; with more and lost: how many
-	Threshold float64   `json:"threshold"` // with missing and too_many: the limit itself
-	Since     time.Time `json:"since"`     // with missing and too_many: since when the count has been, or had been, beyond the limit
-	Worst     float64   `json:"worst"`     // with missing and too_many: the count furthest beyond the limit
-	Lasted    float64   `json:"lasted"`    // with missing and too_many: seconds since then
+	State     string    `json:"state,omitempty"`     // with missing and too_many: "entered" or "left"
+	Count     int64     `json:"count"`               // with missing and too_many: processes that run; with more and lost: how many
+	Threshold float64   `json:"threshold,omitempty"` // with missing and too_many: the limit itself
+	Since     time.Time `json:"since,omitzero"`      // with missing and too_many: since when the count has been, or had been, beyond the limit
+	Worst     float64   `json:"worst"`               // with missing and too_many: the count furthest beyond the limit
+	Lasted    float64   `json:"lasted,omitempty"`    // with missing and too_many: seconds since then
 }
 
 func tags() []beacons.Tag {

@@ -48,17 +48,17 @@ var changes = []string{Active, Inactive, Failed, Recovered, Restarted}
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Unit        string `json:"unit"`        // such as nginx.service
-	Description string `json:"description"` // the unit's own
-	Change      string `json:"change"`      // active, inactive, failed, recovered, restarted
-	State       string `json:"state"`       // active, inactive, failed, activating, deactivating, reloading
-	Sub         string `json:"sub"`         // the state in the words of the unit's kind: running, exited, dead, auto-restart, mounted
-	Was         string `json:"was"`         // the last of active, inactive and failed before; empty: not known
-	Result      string `json:"result"`      // of a service: success, exit-code, signal, core-dump, timeout, watchdog, oom-kill ...
-	ExitCode    *int64 `json:"exit_code"`   // of a service's main process, when it ended by itself
-	Signal      *int64 `json:"signal"`      // of a service's main process, when a signal ended it: the signal's number
-	MainPID     int64  `json:"main_pid"`    // of a service; 0: none runs
-	Restarts    int64  `json:"restarts"`    // how often systemd has begun the service again by itself since it was last started by hand
+	Unit        string `json:"unit"`                  // such as nginx.service
+	Description string `json:"description,omitempty"` // the unit's own
+	Change      string `json:"change"`                // active, inactive, failed, recovered, restarted
+	State       string `json:"state"`                 // active, inactive, failed, activating, deactivating, reloading
+	Sub         string `json:"sub"`                   // the state in the words of the unit's kind: running, exited, dead, auto-restart, mounted
+	Was         string `json:"was,omitempty"`         // the last of active, inactive and failed before; empty: not known
+	Result      string `json:"result,omitempty"`      // of a service: success, exit-code, signal, core-dump, timeout, watchdog, oom-kill ...
+	ExitCode    *int64 `json:"exit_code,omitempty"`   // of a service's main process, when it ended by itself
+	Signal      *int64 `json:"signal,omitempty"`      // of a service's main process, when a signal ended it: the signal's number
+	MainPID     int64  `json:"main_pid,omitempty"`    // of a service; 0: none runs
+	Restarts    int64  `json:"restarts"`              // how often systemd has begun the service again by itself since it was last started by hand
 }
 
 func tags() []beacons.Tag {

@@ -41,20 +41,20 @@ const (
 
 // Data is what the beacon's events carry.
 type Data struct {
-	Kind     string    `json:"kind"`     // user or group
-	Change   string    `json:"change"`   // added, removed, changed, superuser; of a group joined and left too
-	User     string    `json:"user"`     // the account's name; of a group with joined and left
-	Group    string    `json:"group"`    // of a group: its name
-	UID      *int64    `json:"uid"`      // of an account; null: it has no number
-	GID      *int64    `json:"gid"`      // of an account its own group, of a group itself; null: none
-	Comment  string    `json:"comment"`  // of an account
-	Home     string    `json:"home"`     // of an account
-	Shell    string    `json:"shell"`    // of an account
-	Password string    `json:"password"` // of an account: set, locked, none; empty: not known
-	Aged     string    `json:"aged"`     // of an account: the day of the last change of its password, such as 2026-03-01; empty: not known
-	Members  []string  `json:"members"`  // of a group, as /etc/group lists them
-	Fields   []Field   `json:"fields"`   // with changed: what is another than before
-	Seen     time.Time `json:"seen"`     // when it was seen
+	Kind     string    `json:"kind"`               // user or group
+	Change   string    `json:"change"`             // added, removed, changed, superuser; of a group joined and left too
+	User     string    `json:"user,omitempty"`     // the account's name; of a group with joined and left
+	Group    string    `json:"group,omitempty"`    // of a group: its name
+	UID      *int64    `json:"uid,omitempty"`      // of an account; null: it has no number
+	GID      *int64    `json:"gid,omitempty"`      // of an account its own group, of a group itself; null: none
+	Comment  string    `json:"comment,omitempty"`  // of an account
+	Home     string    `json:"home,omitempty"`     // of an account
+	Shell    string    `json:"shell,omitempty"`    // of an account
+	Password string    `json:"password,omitempty"` // of an account: set, locked, none; empty: not known
+	Aged     string    `json:"aged,omitempty"`     // of an account: the day of the last change of its password, such as 2026-03-01; empty: not known
+	Members  []string  `json:"members,omitempty"`  // of a group, as /etc/group lists them
+	Fields   []Field   `json:"fields,omitempty"`   // with changed: what is another than before
+	Seen     time.Time `json:"seen"`               // when it was seen
 }
 
 // Field is one thing that changed.
