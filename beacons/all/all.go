@@ -11,6 +11,7 @@ import (
 	"brine/beacons/exec"
 	"brine/beacons/file"
 	"brine/beacons/heartbeat"
+	"brine/beacons/http"
 	"brine/beacons/load"
 	"brine/beacons/log"
 	"brine/beacons/login"
@@ -22,6 +23,7 @@ import (
 	"brine/beacons/schedule"
 	"brine/beacons/service"
 	"brine/beacons/swap"
+	"brine/beacons/tcp"
 	"brine/beacons/user"
 )
 
@@ -35,6 +37,7 @@ func List() []beacons.Module {
 		exec.Module(),
 		file.Module(),
 		heartbeat.Module(),
+		http.Module(),
 		load.Module(),
 		log.Module(),
 		login.Module(),
@@ -46,6 +49,7 @@ func List() []beacons.Module {
 		schedule.Module(),
 		service.Module(),
 		swap.Module(),
+		tcp.Module(),
 		user.Module(),
 	}
 }
