@@ -46,6 +46,10 @@ circle-a:
 circle-b:
   on: circle/b
   do: [{event.fire: circle/a}]
+often:
+  on: tick
+  max_rate: 2/1m
+  do: [{state.apply: motd, tgt: web1}]
 dry:
   on: dry
   mode: shadow
@@ -76,6 +80,9 @@ func TestRun(t *testing.T) {
 		"what is left out is not compared": {text: edit + "expect: {rule: restore}}"},
 		"another argument": {edit + "expect: {rule: restore, jobs: {args: {sls: [moth]}}}}",
 			[]string{`f:5:116: rule restore: job 1: args.sls[0]: want "moth", got "motd"`}},
+		"a shorter list": {edit + "expect: {rule: restore, jobs: {args: {sls: [motd, more]}}}}", []string{`args.sls: want ["motd","more"], got ["motd"]`}},
+		"suspended, and resumed": {text: "  - {event: tick, repeat: 3, expect: [{rule: often, times: 2}, {rule: often, outcome: suspended}]}\n" +
+			"  - {advance: 5m, expect: {rule: often, why: would have fired, jobs: {tgt: web1}}}"},
 		"another number of jobs":  {edit + "expect: {rule: restore, jobs: []}}", []string{"want 0 jobs, got 1"}},
 		"a key that is not there": {edit + "expect: {rule: restore, jobs: {args: {test: true}}}}", []string{"args.test: want true, there is none"}},
 		"fires and should not":    {edit + "expect: none}", []string{"rule restore fired, which is not expected"}},
