@@ -68,10 +68,11 @@ func TestBaselinesOfRemovedBeacons(t *testing.T) {
 // While it is not known what the master wants, nothing is forgotten.
 func TestBaselinesWhileUnsure(t *testing.T) {
 	m, _ := runBeacons(t, "beacons:\n  clock: {}\n")
+	m.setBeacons(t.Context(), []byte{0xff})
+	m.forgetRemoved() // whichever began before it was unsure is over
 	if _, err := m.outbox.Commit(outbox.Tx{Baselines: []outbox.KV{{Bucket: "beacon/fleet/clock", Key: "k", Value: []byte("x")}}}); err != nil {
 		t.Fatal(err)
 	}
-	m.setBeacons(t.Context(), []byte{0xff})
 	m.forgetRemoved()
 	if got, err := m.outbox.Buckets("beacon/fleet"); err != nil || len(got) != 1 {
 		t.Errorf("kept are %q, %v", got, err)
