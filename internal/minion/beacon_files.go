@@ -18,4 +18,6 @@ func (f beaconFiles) Watch(path string, tree bool, note func(beacons.Note)) (sto
 }
 
 // actor says who changed a path that a beacon watches.
-func (f beaconFiles) actor(path string, since time.Time) *beacons.Actor { return f.Actors()(path, since) }
+func (f beaconFiles) actor(path string, since time.Time) *beacons.Actor {
+	return f.Actors()(path, since)
+}
