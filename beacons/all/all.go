@@ -4,6 +4,7 @@ package all
 
 import (
 	"brine/beacons"
+	"brine/beacons/cert"
 	"brine/beacons/conn"
 	"brine/beacons/cpu"
 	"brine/beacons/disk"
@@ -30,6 +31,7 @@ import (
 // List returns every beacon's module, by name.
 func List() []beacons.Module {
 	return []beacons.Module{
+		cert.Module(),
 		conn.Module(),
 		cpu.Module(),
 		disk.Module(),

@@ -20,6 +20,7 @@ var layers = []struct {
 	{"tests of rules", []string{"internal/ruletest"}},
 	{"single actions", []string{"internal/action/exec", "internal/action/notify", "internal/action/post", "internal/action/run", "internal/action/single"}},
 	{"single modules", []string{
+		"beacons/cert",
 		"beacons/conn",
 		"beacons/cpu",
 		"beacons/disk",
