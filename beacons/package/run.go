@@ -66,10 +66,8 @@ func (b *beacon) look(ctx context.Context) (signals []beacons.Signal, err error)
 			continue // no host has none: it is just being written
 		}
 		is := map[string][]byte{}
-		for _, e := range list {
-			if beacons.Means(b.config.Packages, e.name) {
-				is[e.name+"/"+e.arch] = []byte(e.version)
-			}
+		for _, e := range list { // those too that are not meant: when the options change they are not new
+			is[e.name+"/"+e.arch] = []byte(e.version)
 		}
 		more, err := b.env.Differences(m.name+"/", is, func(key string, was, is []byte) []beacons.Signal { return b.tell(m.name, key, was, is) })
 		if err != nil {
@@ -83,7 +81,7 @@ func (b *beacon) look(ctx context.Context) (signals []beacons.Signal, err error)
 func (b *beacon) tell(manager, key string, was, is []byte) []beacons.Signal {
 	name, arch, _ := strings.Cut(key, "/")
 	if !beacons.Means(b.config.Packages, name) {
-		return nil // it was meant before the options changed
+		return nil
 	}
 	d := Data{Change: Upgraded, Package: name, Arch: arch, Version: string(is), Was: string(was), Manager: manager, Seen: b.env.Now().UTC()}
 	switch {

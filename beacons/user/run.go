@@ -72,14 +72,12 @@ func (b *beacon) read(path string, parse func(io.Reader) error) (read bool, err 
 // differences gives the signals of what differs from the baselines. tell gets nil for what is not there.
 func differences[T any](b *beacon, prefix string, list map[string]T, meant []string, tell func(name string, was, is *T) []Data) ([]beacons.Signal, error) {
 	is := make(map[string][]byte, len(list))
-	for name, one := range list {
-		if beacons.Means(meant, name) {
-			is[name], _ = json.Marshal(one) // numbers and texts
-		}
+	for name, one := range list { // those too that are not meant: when the options change they are not new
+		is[name], _ = json.Marshal(one) // numbers and texts
 	}
 	return b.env.Differences(prefix, is, func(name string, was, is []byte) (signals []beacons.Signal) {
 		if !beacons.Means(meant, name) {
-			return nil // it was meant before the options changed
+			return nil
 		}
 		read := func(text []byte) *T {
 			one := new(T)
