@@ -10,12 +10,12 @@ import (
 // Every calls f at once, and then at each interval until ctx ends: it returns nil then, or what f returned as soon as that is an
 // error. now is Env.Now's.
 //
-// Ticks stand at whole intervals after a beginning that is drawn within the first one, so that the beacons of a host, and the
-// hosts of a fleet, do not all sample in the same instant. However long f takes, ticks do not drift; those that passed meanwhile are left out. While
+// Ticks stand at whole intervals after a beginning that is drawn once for the process: the hosts of a fleet do not all sample in the same
+// instant, and the beacons of one host do, as far as their intervals allow, for waking up costs more than most samples
+// do. However long f takes, ticks do not drift; those that passed meanwhile are left out. While
 // a sample is not wanted (Env.Paused) none is taken; one is taken as soon as it is again.
 func (e Env) Every(ctx context.Context, f func(now time.Time) error) error {
 	interval := max(e.Interval, time.Millisecond)
-	phase := time.Now().Add(rand.N(interval)) // monotonic: a step of the clock moves no tick
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -35,16 +35,19 @@ func (e Env) Every(ctx context.Context, f func(now time.Time) error) error {
 		if ended(); err != nil {
 			return err
 		}
-		timer.Reset(nextTick(time.Since(phase), interval))
+		timer.Reset(nextTick(time.Since(beginning), interval))
 	}
 }
 
+// beginning is what the ticks of all beacons are counted from. It is monotonic: a step of the clock moves no tick.
+var beginning = time.Now().Add(-rand.N(time.Hour))
+
 // nextTick is the time until the next whole interval, where since is the time that has passed since one of them; it may be negative.
 func nextTick(since, interval time.Duration) time.Duration {
-	if since < 0 {
+	if since %= interval; since < 0 {
 		return -since
 	}
-	return interval - since%interval
+	return interval - since
 }
 
 // resumed waits until samples are wanted. It reports false when ctx ended first.

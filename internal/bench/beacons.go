@@ -25,7 +25,11 @@ func everyBeacon(ctx context.Context, r *rig.Rig, o options) (table, error) {
 	if err := r.StartMaster(ctx); err != nil {
 		return t, err
 	}
-	list := atDefaults()
+	tree, err := someFiles(r)
+	if err != nil {
+		return t, err
+	}
+	list := atDefaults(tree)
 	var all strings.Builder
 	for _, b := range list {
 		all.WriteString("  " + b.options)
@@ -62,12 +66,23 @@ func everyBeacon(ctx context.Context, r *rig.Rig, o options) (table, error) {
 // listed is a beacon with its line below "beacons:".
 type listed struct{ name, options string }
 
-// atDefaults are the beacons that need no options, and file, which watches /etc then.
-func atDefaults() (list []listed) {
+// someFiles makes a folder of as many files as /etc has on a common server. The real one is opened by whatever runs on the host.
+func someFiles(r *rig.Rig) (dir string, err error) {
+	dir = r.Path("host/etc")
+	for i := range 2000 {
+		if err := r.Write(fmt.Sprintf("host/etc/%d/%d.conf", i%100, i), fmt.Sprintln("option", i)); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// atDefaults are the beacons that need no options, and file, which watches a tree.
+func atDefaults(tree string) (list []listed) {
 	for _, m := range beaconlist.List() {
 		options := "{}"
 		if m.Name == "file" {
-			options = "{paths: {/etc: {recurse: true}}}"
+			options = "{paths: {" + tree + ": {recurse: true}}}"
 		}
 		n, _ := config.Parse(m.Name, []byte(options))
 		if err := n.Decode(m.Config()).Err(); err != nil {

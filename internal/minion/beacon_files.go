@@ -7,8 +7,9 @@ import (
 	"brine/internal/watch"
 )
 
-// beaconFiles is the file watcher as beacons see it. Only when one of them watches something is the kernel asked who changes files: that has a
-// price on every program that is started, and the minion watches its own configuration in any case.
+// beaconFiles is the file watcher as beacons see it that tell Brine's own changes apart, and others by who made them. Only when one of these watches
+// something is the kernel asked who changes files: that has a price on every program that is started and every file of a watched folder that
+// is opened, and the minion watches its own configuration in any case.
 type beaconFiles struct{ *watch.Watcher }
 
 // Watch implements beacons.Notifier.

@@ -50,11 +50,15 @@ type beaconHost struct{ m *Minion }
 // Env implements supervise.Host.
 func (h beaconHost) Env(in beaconset.Instance) beacons.Env {
 	m := h.m
-	files := beaconFiles{m.files}
-	return beacons.Env{
-		Root: m.cfg.Root, Files: files, Own: m.expect.Own, OwnTold: m.expect.Told,
-		Baseline: m.outbox.Baseline(bucketOf(in)), Now: time.Now, Actor: files.actor, Pace: m.enforcer.pace,
+	env := beacons.Env{
+		Root: m.cfg.Root, Files: m.files, Own: m.expect.Own, OwnTold: m.expect.Told,
+		Baseline: m.outbox.Baseline(bucketOf(in)), Now: time.Now, Pace: m.enforcer.pace,
 	}
+	if in.Module.Owns {
+		files := beaconFiles{m.files}
+		env.Files, env.Actor = files, files.actor
+	}
+	return env
 }
 
 // Changes implements supervise.Host.
