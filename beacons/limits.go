@@ -2,11 +2,13 @@ package beacons
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +21,7 @@ type Limits struct {
 	fire    Fire
 	levels  map[string]*Levels
 	pending map[limitKey]crossed
+	stale   map[limitKey]Level // beyond limits that the configuration no longer has: told as left with the first look
 }
 
 type limitKey struct{ limit, key string }
@@ -31,7 +34,7 @@ type crossed struct {
 
 // NewLimits reads where the values stood at the last stop.
 func NewLimits(env Env, fire Fire, thresholds map[string]*Threshold) (*Limits, error) {
-	l := &Limits{fire: fire, levels: make(map[string]*Levels, len(thresholds)), pending: map[limitKey]crossed{}}
+	l := &Limits{fire: fire, levels: make(map[string]*Levels, len(thresholds)), pending: map[limitKey]crossed{}, stale: map[limitKey]Level{}}
 	for name, t := range thresholds {
 		levels, err := t.Levels(env.Baseline, "limit/"+name+"/", env.AtStart)
 		if err != nil {
@@ -39,7 +42,40 @@ func NewLimits(env Env, fire Fire, thresholds map[string]*Threshold) (*Limits, e
 		}
 		l.levels[name] = levels
 	}
-	return l, nil
+	err := env.Baseline.Each("limit/", func(key string, value []byte) error {
+		name, of, ok := cutLimit(key[len("limit/"):], thresholds)
+		var level Level
+		if ok || json.Unmarshal(value, &level) != nil {
+			return nil
+		}
+		l.stale[limitKey{name, of}] = level
+		return nil
+	})
+	return l, err
+}
+
+// cutLimit splits a baseline's key into the limit's name and the value's key, and says whether there is such a limit. Of names that no
+// longer exist the first segment is taken.
+func cutLimit(key string, thresholds map[string]*Threshold) (name, of string, known bool) {
+	for name := range thresholds {
+		if of, ok := strings.CutPrefix(key, name+"/"); ok {
+			return name, of, true
+		}
+	}
+	name, of, _ = strings.Cut(key, "/")
+	return name, of, false
+}
+
+// retire tells that what was beyond a limit which was renamed, or taken out, no longer is: whoever waits for that waits no longer.
+func (l *Limits) retire(ctx context.Context, now time.Time, data func(Reading) any) {
+	for k, level := range l.stale {
+		r := Reading{Limit: k.limit, Key: k.key, Now: now, Since: level.Since, Worst: level.Worst}
+		s := Signal{Tag: r.Tag(), Time: now, Data: data(r), Set: []KV{{Key: "limit/" + k.limit + "/" + k.key}}}
+		if l.fire(ctx, s) != nil {
+			return // with the next look
+		}
+		delete(l.stale, k)
+	}
 }
 
 // Reading is a value that crossed a limit.
@@ -79,6 +115,7 @@ func (l *Limits) Step(ctx context.Context, limit, key string, now time.Time, val
 	if levels == nil {
 		return
 	}
+	l.retire(ctx, now, data)
 	if !l.again(ctx, levels, limitKey{limit, key}) {
 		return
 	}

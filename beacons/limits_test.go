@@ -81,3 +81,35 @@ func TestLimitsTellWhatCouldNotBeKept(t *testing.T) {
 		t.Errorf("kept: %v", kept)
 	}
 }
+
+// A limit that was renamed while it was exceeded is told as left, once, also when that cannot be kept at first.
+func TestLimitsThatAreNoMore(t *testing.T) {
+	kept := memory{"limit/busy/eth0": []byte(`{"in":true,"since":"2026-03-01T00:00:00Z","worst":99}`), "limit/hot/a": []byte(`{"in":true}`), "limit/broken/": []byte(`{`)}
+	full := true
+	var told []string
+	fire := func(_ context.Context, signals ...Signal) error {
+		if full {
+			return errors.New("full")
+		}
+		for _, s := range signals {
+			r := s.Data.(Reading)
+			told = append(told, s.Tag+" "+r.Key+" "+r.State())
+			delete(kept, s.Set[0].Key)
+		}
+		return nil
+	}
+	l, err := NewLimits(Env{Baseline: kept}, fire, map[string]*Threshold{"hot": {Above: Of(90, Percent)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		l.Step(t.Context(), "hot", "a", time.Now(), 99, func(r Reading) any { return r })
+		full = false
+	}
+	if d := cmp.Diff([]string{"busy/cleared eth0 left"}, told); d != "" {
+		t.Error(d)
+	}
+	if kept["limit/busy/eth0"] != nil || kept["limit/hot/a"] == nil {
+		t.Errorf("kept: %v", kept)
+	}
+}
