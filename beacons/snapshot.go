@@ -5,12 +5,14 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
 const (
-	snapshotBatch = 256         // signals in one transaction
-	snapshotAgain = time.Second // until what could not be kept is tried again
+	snapshotBatch = 256                   // signals in one transaction
+	wokenSettle   = 20 * time.Millisecond // what the kernel tells in one go
+	snapshotAgain = time.Second           // until what could not be kept is tried again
 )
 
 // Differences compares how things are, each under a key, with the baselines under a prefix, and gives the signals of what differs: what tell makes of
@@ -67,6 +69,32 @@ func (e Env) WhenChanged(ctx context.Context, fire Fire, files []string, settle 
 		}
 		defer stop()
 	}
+	return e.follow(ctx, fire, changed, nil, settle, look)
+}
+
+// WhenWoken calls look at once, whenever wait calls wake, and once an interval, until ctx ends. wait runs beside it, until its own context ends or
+// it has nothing to wait for.
+func (e Env) WhenWoken(ctx context.Context, fire Fire, wait func(ctx context.Context, wake func()), look func(ctx context.Context) ([]Signal, error)) error {
+	changed := make(chan struct{}, 1)
+	var one sync.WaitGroup
+	defer one.Wait()
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	one.Go(func() {
+		wait(waiting, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	})
+	ticks := time.NewTicker(max(e.Interval, time.Millisecond))
+	defer ticks.Stop()
+	return e.follow(ctx, fire, changed, ticks.C, wokenSettle, look)
+}
+
+// follow looks at once, and then whenever it is told to.
+func (e Env) follow(ctx context.Context, fire Fire, changed <-chan struct{}, ticks <-chan time.Time, settle time.Duration, look func(ctx context.Context) ([]Signal, error)) error {
 	for {
 		signals, err := look(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -84,6 +112,8 @@ func (e Env) WhenChanged(ctx context.Context, fire Fire, files []string, settle 
 		case <-ctx.Done():
 			return nil
 		case <-retry:
+			continue
+		case <-ticks:
 			continue
 		case <-changed:
 		}

@@ -13,10 +13,12 @@ import (
 	"brine/beacons/file"
 	"brine/beacons/heartbeat"
 	"brine/beacons/http"
+	"brine/beacons/kmod"
 	"brine/beacons/load"
 	"brine/beacons/log"
 	"brine/beacons/login"
 	"brine/beacons/memory"
+	"brine/beacons/mount"
 	"brine/beacons/net"
 	pkg "brine/beacons/package"
 	"brine/beacons/pressure"
@@ -40,10 +42,12 @@ func List() []beacons.Module {
 		file.Module(),
 		heartbeat.Module(),
 		http.Module(),
+		kmod.Module(),
 		load.Module(),
 		log.Module(),
 		login.Module(),
 		memory.Module(),
+		mount.Module(),
 		net.Module(),
 		pkg.Module(),
 		pressure.Module(),

@@ -14,11 +14,12 @@ import (
 
 // Mount is one line of /proc/self/mountinfo, proc_pid_mountinfo(5).
 type Mount struct {
-	ID     int
-	Device string // major:minor
-	Path   string // where it is mounted
-	Type   string // ext4, xfs, tmpfs, ...
-	Source string // /dev/sda1
+	ID      int
+	Device  string // major:minor
+	Path    string // where it is mounted
+	Type    string // ext4, xfs, tmpfs, ...
+	Source  string // /dev/sda1
+	Options string // of the mount: rw,relatime
 }
 
 // Mounts lists what is mounted. Of several on one path the last counts: it hides the others.
@@ -49,7 +50,7 @@ func parseMount(line string) (m Mount, err error) {
 	if !ok || len(f) < 6 || len(rest) < 2 {
 		return m, fmt.Errorf("%.80q is no mount", line)
 	}
-	m = Mount{Device: f[2], Path: unescapeMount(f[4]), Type: rest[0], Source: unescapeMount(rest[1])}
+	m = Mount{Device: f[2], Path: unescapeMount(f[4]), Options: f[5], Type: rest[0], Source: unescapeMount(rest[1])}
 	m.ID, err = strconv.Atoi(f[0])
 	return m, err
 }
