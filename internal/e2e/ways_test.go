@@ -179,7 +179,12 @@ func TestEveryWayEnforced(t *testing.T) {
 	}
 	w.settled(m)
 	for _, p := range all {
-		w.must(p.run(p.do))
+		if err := p.run(p.do); err != nil {
+			if p.once {
+				t.Fatal(err)
+			}
+			t.Logf("%s: Brine was faster than the tool's next step: %v", p.what, err)
+		}
 	}
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
