@@ -27,6 +27,7 @@ import (
 	"brine/beacons/service"
 	"brine/beacons/swap"
 	"brine/beacons/tcp"
+	clock "brine/beacons/time"
 	"brine/beacons/user"
 )
 
@@ -56,6 +57,7 @@ func List() []beacons.Module {
 		service.Module(),
 		swap.Module(),
 		tcp.Module(),
+		clock.Module(),
 		user.Module(),
 	}
 }

@@ -43,6 +43,7 @@ var layers = []struct {
 		"beacons/service",
 		"beacons/swap",
 		"beacons/tcp",
+		"beacons/time",
 		"beacons/user",
 		"states/file",
 	}},
