@@ -92,7 +92,9 @@ func TestWhatIsTold(t *testing.T) {
 
 func TestRefusedOptions(t *testing.T) {
 	for text, want := range map[string]string{
-		`w: {}`:                                  `"files" is required`,
+		`w: {}`:                                  `w: want files or endpoints`,
+		`w: {endpoints: [example.com]}`:          `w: endpoints: "example.com"; want host:port`,
+		`w: {endpoints: ['a:1'], timeout: 1h}`:   `w: timeout: 1h0m0s; want at most 1m0s`,
 		`w: {files: [shop.pem]}`:                 `w: files: "shop.pem" is no absolute path`,
 		`w: {files: [/a, /b], key: /c}`:          `w: key: "/c"; want an absolute path, and one file`,
 		`w: {files: [/a], expires: {below: 5%}}`: "w: expires: 5% is a share",

@@ -23,6 +23,7 @@ type beacon struct {
 	env    beacons.Env
 	kick   chan struct{}
 	known  map[string]last // by watch and path
+	seen   map[string]seen // by watch and endpoint
 	limits *beacons.Limits
 }
 
@@ -70,6 +71,16 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) (err error) {
 			defer stop()
 		}
 	}
+	if err := b.readSeen(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	answers, done := make(chan []answer), make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = b.endpoints(ctx, answers) // it ends with ctx, and never otherwise
+	}()
+	defer func() { cancel(); <-done }()
 	for {
 		failed = false
 		if err := b.look(ctx, fire); err != nil {
@@ -87,6 +98,11 @@ func (b *beacon) Run(ctx context.Context, fire beacons.Fire) (err error) {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
+		case list := <-answers:
+			now := b.env.Now()
+			for _, a := range list {
+				b.endpoint(ctx, fire, a, now)
+			}
 		case <-b.kick:
 		case <-timer.C:
 		}
@@ -136,8 +152,12 @@ func (b *beacon) look(ctx context.Context, fire beacons.Fire) error {
 			}
 			delete(b.known, key)
 		}
-		b.limits.Gone(ctx, name+"/"+Expires, now, func(path string) bool { return here[path] }, func(r beacons.Reading) any {
-			return Data{Watch: name, Change: Expires, Path: r.Key, State: r.State(), Since: r.Since}
+		b.limits.Gone(ctx, name+"/"+Expires, now, func(key string) bool { return here[key] || slices.Contains(w.Endpoints, key) }, func(r beacons.Reading) any {
+			d := Data{Watch: name, Change: Expires, Path: r.Key, State: r.State(), Since: r.Since}
+			if !strings.HasPrefix(r.Key, "/") {
+				d.Path, d.Endpoint = "", r.Key
+			}
+			return d
 		})
 	}
 	return nil
