@@ -13,6 +13,7 @@ import (
 	"brine/beacons/file"
 	"brine/beacons/heartbeat"
 	"brine/beacons/http"
+	"brine/beacons/journal"
 	"brine/beacons/kmod"
 	"brine/beacons/load"
 	"brine/beacons/log"
@@ -43,6 +44,7 @@ func List() []beacons.Module {
 		file.Module(),
 		heartbeat.Module(),
 		http.Module(),
+		journal.Module(),
 		kmod.Module(),
 		load.Module(),
 		log.Module(),

@@ -43,6 +43,7 @@ func TestNoInit(t *testing.T) {
 // runsPrograms are the packages that start processes.
 var runsPrograms = map[string]string{
 	"internal/command": "the command of a master.exec or a cmd.run, without a shell",
+	"beacons/journal":  "journalctl, whose output is followed: internal/command waits for an end",
 	"internal/rig":     "real daemons for the demo and for tests",
 	"states/file":      "check_cmd: what must accept a file before it is put in its place",
 }

@@ -29,6 +29,7 @@ var layers = []struct {
 		"beacons/file",
 		"beacons/heartbeat",
 		"beacons/http",
+		"beacons/journal",
 		"beacons/kmod",
 		"beacons/load",
 		"beacons/log",

@@ -29,6 +29,7 @@ func TestCommandsOfTheFleet(t *testing.T) {
 	}{
 		{"as it comes", converge.DefaultAllow(), uname, `it runs commands, and so needs what cmd.run needs: function "cmd.run"`},
 		{"a beacon that runs none", converge.DefaultAllow(), &clockConfig{}, ""},
+		{"programs of none", converge.DefaultAllow(), running{}, ""},
 		{"this command", some, uname, ""},
 		{"another", some, running{uname[0], {Argv: []string{"/bin/sh", "-c", "id"}}}, `command "/bin/sh -c id"`},
 		{"this one, made another by its environment", some, preload, "with env, cwd, user or stdin"},

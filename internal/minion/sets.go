@@ -110,7 +110,7 @@ func (m *Minion) permitted(list []beaconset.Instance) (taken []beaconset.Instanc
 
 func (m *Minion) permitPrograms(c beacons.Config) error {
 	runs, ok := c.(beacons.Commanding)
-	if !ok {
+	if !ok || len(runs.Programs()) == 0 {
 		return nil
 	}
 	if err := m.cfg.Allow.Permits(job.CmdRun); err != nil {
