@@ -148,7 +148,7 @@ func (b *beacon) tell(ctx context.Context, list []record, now time.Time) error {
 			}
 		}
 		list = list[n:]
-		if err := b.keep(ctx, t, cursor, n); err != nil {
+		if err := b.keep(ctx, t, cursor, n, len(counted) > 0); err != nil {
 			return err
 		}
 	}
@@ -170,10 +170,10 @@ func (b *beacon) look(t *told, r record, now time.Time, counted map[*watcher][]s
 	}
 }
 
-// keep makes it durable, and only then takes it over.
-func (b *beacon) keep(ctx context.Context, t *told, cursor string, records int) error {
+// keep makes it durable, and only then takes it over. counted: a rate counts some of the records, which must not be read again in other pieces.
+func (b *beacon) keep(ctx context.Context, t *told, cursor string, records int, counted bool) error {
 	b.unkept += records
-	due := cursor != b.cursor && (b.cursor == "" || b.unkept >= lazy)
+	due := cursor != b.cursor && (b.cursor == "" || counted || b.unkept >= lazy)
 	if len(t.signals) == 0 && len(t.paces) == 0 && !due {
 		b.cursor = cursor
 		return nil
