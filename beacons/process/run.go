@@ -158,11 +158,16 @@ func (b *beacon) take(e linux.ProcEvent, now time.Time) {
 // came from are there until its parent has asked for its exit code.
 func (b *beacon) read(proc linux.Proc, pid int, began time.Time) *process {
 	p := &process{pid: pid, uid: -1, began: began, exe: proc.Exe(pid), cmdline: proc.Cmdline(pid, maxCmdline)}
+	had := b.table.byPID[pid]
 	if is, err := proc.Process(pid); err == nil {
 		b.fill(p, is)
+		// It has ended meanwhile, and is not yet asked for its exit code: then only a look before this event has seen what it ran.
+		if had != nil && p.exe == "" && p.cmdline == "" && had.comm == p.comm && had.start == p.start {
+			p.exe, p.cmdline = had.exe, had.cmdline
+		}
 		return p
 	}
-	if had := b.table.byPID[pid]; had != nil { // what stays over an execution
+	if had != nil { // what stays over an execution
 		p.ppid, p.uid, p.user, p.parentName = had.ppid, had.uid, had.user, had.parentName
 	}
 	if p.exe != "" {
