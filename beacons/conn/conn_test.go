@@ -12,7 +12,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 	"brine/internal/linux"
 )
 
@@ -176,7 +175,7 @@ func TestUDP(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`a: {}`:                                   "a: nothing is to be told: want tell, rate or open",
 		`a: {tell: [opened]}`:                     `a: tell: "opened"; want one of new, closed`,
 		`a: {tell: [new], local_port: 0}`:         `"0" is no port`,
@@ -189,16 +188,7 @@ func TestRefusedOptions(t *testing.T) {
 		`a: {open: {above: 5, states: [asleep]}}`: `a: open: states: "asleep"`,
 		`a: {tell: [new], process: ['[']}`:        `a: process: "[" is no pattern`,
 		`a: {tel: [new]}`:                         "did you mean tell?",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 // One look at 10,000 sockets, with nothing new among them.

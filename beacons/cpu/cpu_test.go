@@ -9,7 +9,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 // kernels are captured trees, each read twice three seconds apart.
@@ -40,7 +39,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`high: {above: 90}`:                 "high: 90 is a plain number; want a share, such as 90%",
 		`high: {above: 900%}`:               "high: 900% is too much",
 		`high: {above: 90%, clear: 95%}`:    "above the limit",
@@ -51,16 +50,7 @@ func TestRefusedOptions(t *testing.T) {
 		`a/b: {above: 9%}`:                  "a limit's name",
 		`high: {for: 3s}`:                   "high: want one of above and below",
 		`intervall: 3s`:                     `unknown key "intervall"`,
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 // A real busy loop crosses the limit and leaves it, one event each, and is named.

@@ -121,7 +121,7 @@ func TestMounts(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`full: {above: 120%}`:                "full: 120% is too much",
 		`full: {above: 3s}`:                  "full: 3s is a duration",
 		`full: {above: 3%, of: blocks}`:      `full: of: "blocks"; want used, free`,
@@ -129,16 +129,7 @@ func TestRefusedOptions(t *testing.T) {
 		`full: {above: 3%, mounts: [srv]}`:   `full: mounts: "srv" is no absolute path`,
 		`full: {below: 3%, of: full_in}`:     "full: 3% is a share",
 		`full: {above: 3%, mounts: ['/[a']}`: "is no absolute path and no pattern",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 func FuzzMounts(f *testing.F) {

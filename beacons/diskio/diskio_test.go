@@ -1,13 +1,11 @@
 package diskio
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 	"brine/internal/linux"
 )
 
@@ -49,20 +47,11 @@ func TestThisHost(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`slow: {above: 1s}`:              `slow: of: ""; want read, write`,
 		`slow: {of: wait, above: 1%}`:    "slow: 1% is a share",
 		`slow: {of: busy, above: 101%}`:  "slow: 101% is too much",
 		`devices: ['']`:                  `devices: "" is no pattern`,
 		`slow: {of: read, above: 100/s}`: "want a rate, such as 10MiB/s",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

@@ -1,11 +1,9 @@
 package load
 
 import (
-	"strings"
 	"testing"
 
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 const kernels = "../../internal/linux/testdata/"
@@ -25,19 +23,10 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`high: {above: 90%}`:           "high: 90% is a share",
 		`high: {above: 9, minutes: 2}`: "high: minutes: 2; want 1, 5 or 15",
 		`high: {minutes: 5}`:           "high: want one of above and below",
 		`high: {above: 9, core: 1}`:    `unknown key "core"`,
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

@@ -11,7 +11,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 	"brine/internal/linux"
 )
 
@@ -151,20 +150,11 @@ func TestAfterAStop(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`tell: [login]`:              `tell: "login"; want one of begun`,
 		`a: {above: 3, by: host}`:    `a: by: "host"; want address or user`,
 		`a: {above: 3, within: 1ms}`: `a: within: 1ms; want 1s to 24h`,
 		`a: {above: 30%}`:            `a: 30% is a share`,
 		`failed: {above: 3}`:         `failed: no name for a limit`,
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

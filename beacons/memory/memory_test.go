@@ -1,13 +1,11 @@
 package memory
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 const kernels = "../../internal/linux/testdata/"
@@ -29,21 +27,12 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`high: {above: 120%}`:         "high: 120% is too much",
 		`high: {above: 9s}`:           "high: 9s is a duration",
 		`high: {above: 9%, of: swap}`: `high: of: "swap"; want used, available or free`,
 		`high: {above: 9%, top: 21}`:  "high: top: 21",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 func TestThisHost(t *testing.T) {

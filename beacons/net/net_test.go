@@ -9,7 +9,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 func TestMain(m *testing.M) { os.Exit(beacontest.InNetworkNamespace(m)) }
@@ -102,21 +101,12 @@ func TestTraffic(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`devices: []`:                   "devices: 0 entries",
 		`devices: ['[']`:                `devices: "[" is no pattern`,
 		`busy: {above: 3/s}`:            `busy: of: ""; want rx, tx`,
 		`busy: {of: rx, above: 3/s}`:    "busy: 3/s is a rate, such as 100/s; want a rate, such as 10MiB/s",
 		`busy: {of: errors, above: 3%}`: "busy: 3% is a share",
 		`link: true`:                    "did you mean links?",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

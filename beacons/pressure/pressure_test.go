@@ -2,12 +2,10 @@ package pressure
 
 import (
 	"runtime"
-	"strings"
 	"testing"
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 const kernels = "../../internal/linux/testdata/"
@@ -28,22 +26,13 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`memory: {above: 120%}`:            "memory: 120% is too much",
 		`memory: {above: 1%, window: 20s}`: "memory: window: 20s; want 500ms to 10s",
 		`slow: {above: 1%}`:                `slow: resource: "slow"; want one of cpu, memory, io`,
 		`io: {above: 1%, kind: most}`:      `io: kind: "most"`,
 		`io: {below: 1%}`:                  "io: below: the kernel tells of too much only",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 // More work than processors: the kernel wakes the beacon, which tells it once.

@@ -12,7 +12,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 	"brine/internal/linux"
 )
 
@@ -198,7 +197,7 @@ func TestForks(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`w: {tell: [begun]}`:                        `w: tell: "begun"; want one of started`,
 		`w: {name: [x]}`:                            "w: nothing is to be told",
 		`w: {missing: {for: 10s}}`:                  "w: missing: of which processes?",
@@ -206,14 +205,5 @@ func TestRefusedOptions(t *testing.T) {
 		`w: {name: [x], too_many: {above: 30%}}`:    "w: too_many: 30% is a share",
 		`w: {name: ['[a'], tell: [started]}`:        `w: name: "[a" is no pattern`,
 		`w: {name: [x], missing: {for: 10s}, a: 1}`: "a",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 var (
@@ -78,22 +76,13 @@ func TestComesLater(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`units: []`:                 `units: none is named`,
 		`units: [/etc/x]`:           `units: "/etc/x" is no unit's name`,
 		`tell: [dead]`:              `tell: "dead"; want one of active`,
 		`tell: []`:                  `tell: nothing is to be told`,
 		`{units: [x], excpet: [y]}`: `excpet`,
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 func TestMeant(t *testing.T) {

@@ -1,11 +1,9 @@
 package swap
 
 import (
-	"strings"
 	"testing"
 
 	"brine/internal/beacontest"
-	"brine/internal/config"
 )
 
 const kernels = "../../internal/linux/testdata/"
@@ -28,18 +26,9 @@ func TestConformance(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`high: {above: 120%}`: "high: 120% is too much",
 		`high: {above: 9s}`:   "high: 9s is a duration",
 		`high: {}`:            "want one of above and below",
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }

@@ -3,14 +3,12 @@ package clock
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"brine/beacons"
 	"brine/internal/beacontest"
-	"brine/internal/config"
 	"brine/internal/linux"
 )
 
@@ -168,23 +166,14 @@ func TestStateMayNotBeAsked(t *testing.T) {
 }
 
 func TestRefusedOptions(t *testing.T) {
-	for text, want := range map[string]string{
+	beacontest.Refused(t, Module(), map[string]string{
 		`step: 0s`:                            "step: 0s; want 1ms to 24h",
 		`failures: 0`:                         "failures: 0; want 1 to 100",
 		`far: {above: 1s}`:                    `far: of: "far"; want one of offset, estimated, most`,
 		`offset: {above: 5%}`:                 "offset: 5% is a share",
 		`synchronised: {of: most, above: 1s}`: "synchronised: a limit cannot have this name",
 		`offset: {above: 1s, server: x}`:      `unknown key "server"`,
-	} {
-		n, faults := config.Parse("minion.yaml", []byte(text))
-		if err := faults.Err(); err != nil {
-			t.Fatal(err)
-		}
-		err := n.Decode(Module().Config()).Err()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want it to say %q", text, err, want)
-		}
-	}
+	})
 }
 
 func wait(t *testing.T, until func() bool) {

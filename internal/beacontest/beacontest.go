@@ -174,3 +174,18 @@ func checkFailing(t *testing.T, m beacons.Module, c Case) {
 	h.until(c.Tags)
 	wait()
 }
+
+// Refused sees that each wrong configuration, as YAML below the beacon's name, is refused with a fault that says what is wrong.
+func Refused(t *testing.T, m beacons.Module, wants map[string]string) {
+	t.Helper()
+	for text, want := range wants {
+		n, faults := config.Parse("minion.yaml", []byte(text))
+		if err := faults.Err(); err != nil {
+			t.Fatal(err)
+		}
+		err := n.Decode(m.Config()).Err()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want it to say %q", text, err, want)
+		}
+	}
+}
