@@ -38,7 +38,9 @@ func TestRefusedOptions(t *testing.T) {
 // More work than processors: the kernel wakes the beacon, which tells it once.
 func TestProcessorsOfThisHost(t *testing.T) {
 	h := beacontest.Start(t, Module(), `cpu: {above: 1%, clear_for: 1h}`, beacons.Env{})
-	beacontest.Busy(t, 2*runtime.NumCPU())
+	procs := runtime.GOMAXPROCS(4 * runtime.NumCPU()) // threads, so that the kernel has too many of them
+	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
+	beacontest.Busy(t, 4*runtime.NumCPU())
 	d := h.Next("cpu").Data.(Data)
 	if d.Value <= 1 || d.Value > 100 || d.State != "entered" || d.Resource != "cpu" || d.Kind != "some" {
 		t.Errorf("%+v", d)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ func TestPressureTrigger(t *testing.T) {
 	defer trigger.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	procs := runtime.GOMAXPROCS(16)
+	defer runtime.GOMAXPROCS(procs)
 	var stop atomic.Bool
 	defer stop.Store(true)
 	for range 16 { // more than there are processors: some wait
